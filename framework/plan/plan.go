@@ -164,14 +164,14 @@ func (s *Step) Message() string {
 	if s.status == Complete || s.status == Error || s.status.Running() || s.status == Delayed {
 		return s.message
 	}
-	if why := s.blocked(); why != "" {
+	if why := s.Blocked(); why != "" {
 		return why
 	}
 	return s.message
 }
 
-// blocked says what keeps the step from being looked at, or "".
-func (s *Step) blocked() string {
+// Blocked says what keeps the step from being looked at, or "".
+func (s *Step) Blocked() string {
 	ph, p := s.phase, s.phase.plan
 	switch {
 	case p.interrupted:

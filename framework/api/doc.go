@@ -1,0 +1,6 @@
+// Package api is the scheduler's HTTP API: the DC/OS SDK's paths and bodies (dcos-commons 0.56) for plans, pods, state and health, with
+// their known faults mended, and /v1/scaleio for what is ours. It also serves the executor to the agents' fetchers.
+//
+// It decides nothing and keeps nothing: every answer is read from the core, every command is given to it, through Scheduler.Do. No answer
+// holds a secret: the core has none. Handlers run on the HTTP server's goroutines; a stream of events ends with its request.
+package api

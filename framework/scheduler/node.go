@@ -1,0 +1,121 @@
+package scheduler
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"github.com/dcos-scaleio/scaleio/framework/inventory"
+)
+
+// Node is an agent as we manage it, keyed by hostname. The exported fields are stored, and reproduce it after a restart.
+type Node struct {
+	Name  string `json:"name"`
+	Index int    `json:"index"` // of the pod: node-<index>
+	Agent Agent  `json:"agent"`
+
+	Later     bool            `json:"later,omitempty"`     // came after the first layout: belongs to the expand plan
+	Consent   bool            `json:"consent,omitempty"`   // its unnamed devices may be taken: it was there at the first deployment
+	Consented map[string]bool `json:"consented,omitempty"` // single devices that the operator agreed to
+
+	Task     *Task     `json:"task,omitempty"`
+	Launches int       `json:"launches,omitempty"` // ever; makes task ids unique
+	Failures int       `json:"failures,omitempty"` // of the executor, in a row
+	RetryAt  time.Time `json:"retry_at,omitzero"`  // no launch before
+	Failure  string    `json:"failure,omitempty"`  // the last one, in words
+
+	Desired     *inventory.Desired `json:"desired,omitempty"` // as last sent or about to be
+	InstallFrom uint64             `json:"install_from,omitempty"`
+	REXRayFrom  uint64             `json:"rexray_from,omitempty"`
+	ClaimFrom   uint64             `json:"claim_from,omitempty"` // generations at which these parts last changed
+	Installed   bool               `json:"installed,omitempty"`  // InstallFrom was reached once
+	Serves      bool               `json:"serves,omitempty"`     // REXRayFrom was reached once
+	Probe       uint64             `json:"probe,omitempty"`
+	Report      *inventory.Report  `json:"report,omitempty"`
+	ReportTask  string             `json:"report_task,omitempty"` // the task that gave Report
+
+	offer       *mesos.Offer // in hand
+	misfit      string       // why the last offer did not do
+	since       time.Time    // when it last began to wait for an offer or a first report
+	sentAt      time.Time    // of Desired.Generation; zero: not sent by this scheduler
+	sends       int
+	reconcileAt time.Time // ask Mesos for the task again then; zero: answered
+	badReport   string    // why the last report could not be read
+	review      bool      // Desired has to be derived anew
+	claiming    bool      // its storage step runs: devices are claimed
+}
+
+// Task is the one task of a node.
+type Task struct {
+	ID         string    `json:"id"`
+	AgentID    string    `json:"agent_id"`
+	ExecutorID string    `json:"executor_id"`
+	State      string    `json:"state"` // TASK_STAGING until Mesos tells
+	Message    string    `json:"message,omitempty"`
+	Since      time.Time `json:"since"` // launched
+}
+
+// Pod is the name of the pod instance, TaskName that of its task.
+func (n *Node) Pod() string      { return fmt.Sprintf("node-%d", n.Index) }
+func (n *Node) TaskName() string { return n.Pod() + "-agent" }
+
+// Running says whether the executor is there and has told of itself.
+func (n *Node) running() bool {
+	return n.Task != nil && n.Task.State == mesos.TASK_RUNNING.String() && n.Report != nil && n.Agent.Active
+}
+
+// patience is how long a launch or an offer may take before a node is set aside: no other node waits for it any longer.
+const patience = time.Minute
+
+// trouble says why nobody should wait for this node, or "".
+func (n *Node) trouble(now time.Time) string {
+	switch {
+	case !n.Agent.Active:
+		return "the agent is not connected to the Mesos master"
+	case n.Task == nil && n.Failures > 0:
+		return n.Failure
+	case n.Task != nil && n.Task.State == mesos.TASK_UNREACHABLE.String():
+		return "the agent is unreachable"
+	case n.Report == nil && !n.since.IsZero() && now.Sub(n.since) >= patience:
+		return "no report within " + patience.String()
+	}
+	return ""
+}
+
+// retryAfter is the back-off after so many failures in a row.
+func retryAfter(failures int, first, most time.Duration) time.Duration {
+	d := first
+	for range failures - 1 {
+		if d *= 2; d >= most {
+			return most
+		}
+	}
+	return d
+}
+
+// failed records that the task ended.
+func (n *Node) failed(now time.Time, why string) {
+	n.Task, n.reconcileAt = nil, time.Time{}
+	n.Failures++
+	n.Failure = why
+	n.RetryAt = now.Add(retryAfter(n.Failures, time.Second, 2*time.Minute))
+	n.sentAt, n.sends = time.Time{}, 0
+}
+
+// worst gives the host step of a stage that stands out: failed before retrying before running before pending; nil when all are done.
+func worst(r *inventory.Report, stage inventory.Stage) *inventory.Step {
+	order := []inventory.State{inventory.Failed, inventory.Retry, inventory.Running, inventory.Pending}
+	var found *inventory.Step
+	for i := range r.Steps {
+		s := &r.Steps[i]
+		if s.Stage != stage || s.State == inventory.Done {
+			continue
+		}
+		if found == nil || slices.Index(order, s.State) < slices.Index(order, found.State) {
+			found = s
+		}
+	}
+	return found
+}

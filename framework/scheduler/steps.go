@@ -1,0 +1,362 @@
+package scheduler
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"github.com/dcos-scaleio/scaleio/framework/inventory"
+	"github.com/dcos-scaleio/scaleio/framework/layout"
+	"github.com/dcos-scaleio/scaleio/framework/plan"
+	"github.com/dcos-scaleio/scaleio/framework/spec"
+)
+
+// What the phases of deploy and expand do. Phases of pods are known by their name, the others by their operation (spec.Phase).
+const (
+	roleInstall = "install"
+	roleLayout  = "layout"
+	roleStorage = "storage"
+	roleREXRay  = "rexray"
+	roleVerify  = "verify"
+)
+
+// buildPlans makes the plans of the spec, without steps, and the recovery plan.
+func (c *Core) buildPlans() {
+	c.roles = map[string]string{}
+	c.deploy, c.expand = c.buildPlan("deploy"), c.buildPlan("expand")
+	c.recovery = plan.New("recovery", plan.Parallel)
+	c.recovery.AddPhase("executors", plan.Parallel, 8)
+	c.plans = []*plan.Plan{c.deploy, c.expand, c.recovery}
+}
+
+func (c *Core) buildPlan(name string) *plan.Plan {
+	of := c.cfg.Spec.Plans[name]
+	p := plan.New(name, plan.Strategy(cmp.Or(of.Strategy, string(plan.Serial))))
+	for _, ph := range of.Phases {
+		p.AddPhase(ph.Name, plan.Strategy(cmp.Or(ph.Strategy, string(plan.Serial))), ph.MaxParallel)
+		c.roles[name+"/"+cmp.Or(ph.Operation, ph.Name)] = ph.Name
+	}
+	return p
+}
+
+// phase gives the phase of a plan that does role, or nil.
+func (c *Core) phase(p *plan.Plan, role string) *plan.Phase { return p.Phase(c.roles[p.Name+"/"+role]) }
+
+// planOf is the plan that a node belongs to.
+func (c *Core) planOf(n *Node) *plan.Plan {
+	if n.Later {
+		return c.expand
+	}
+	return c.deploy
+}
+
+// syncSteps gives every plan the steps that its nodes and the layout call for. It runs only when those have changed.
+func (c *Core) syncSteps() {
+	if !c.storage.stepsStale {
+		return
+	}
+	c.storage.stepsStale = false
+	for _, p := range []*plan.Plan{c.deploy, c.expand} {
+		var members []*Node
+		for _, n := range c.order {
+			if c.planOf(n) == p {
+				members = append(members, n)
+			}
+		}
+		c.syncPlan(p, members)
+	}
+	c.changed = true
+	for _, p := range c.plans {
+		p.Recall(c.decisions[p.Name])
+	}
+}
+
+func (c *Core) syncPlan(p *plan.Plan, members []*Node) {
+	install, storage, rexray := c.phase(p, roleInstall), c.phase(p, roleStorage), c.phase(p, roleREXRay)
+	for _, n := range members {
+		if install != nil {
+			install.AddStep(n.Name)
+		}
+		c.syncStorage(storage, install, n)
+		if rexray != nil && c.cfg.Spec.ScaleIO.REXRay.Mode != "off" {
+			rexray.AddStep(n.Name, c.servedAfter(p, n)...)
+		}
+	}
+	if storage != nil {
+		storage.SortSteps(func(a, b *plan.Step) int {
+			return cmp.Or(cmp.Compare(c.rank(a), c.rank(b)), cmp.Compare(a.Name, b.Name))
+		})
+	}
+	for _, role := range []string{roleLayout, roleVerify} {
+		ph := c.phase(p, role)
+		if ph == nil || p == c.expand && len(members) == 0 {
+			continue
+		}
+		var after []plan.Ref
+		for _, before := range p.Phases {
+			if role == roleVerify && before != ph {
+				after = append(after, plan.Ref{Phase: before.Name})
+			}
+		}
+		ph.AddStep(role, after...)
+	}
+}
+
+// syncStorage gives the storage phase a step for a node that provides devices, and for the domains, fault sets and pools that they go to.
+func (c *Core) syncStorage(storage, install *plan.Phase, n *Node) {
+	if storage == nil {
+		return
+	}
+	sds := c.storage.sds(n)
+	decided := c.deployment.Committed && n.Report != nil
+	switch {
+	case sds == nil && decided && !c.storage.awaited(n.Name), sds == nil && !decided && !c.provides(n):
+		storage.RemoveStep(n.Name)
+		return
+	case install != nil:
+		storage.AddStep(n.Name, plan.Ref{Phase: install.Name, Step: n.Name})
+	default:
+		storage.AddStep(n.Name)
+	}
+	if sds == nil || !c.deployment.Committed {
+		return
+	}
+	for _, name := range append([]string{domainStep(sds.Domain)}, poolSteps(sds)...) {
+		if c.phase(c.deploy, roleStorage).Step(name) == nil { // what deploy has made, expand need not
+			storage.AddStep(name)
+		}
+	}
+}
+
+func domainStep(name string) string { return "domain " + name }
+func poolStep(p spec.Pool) string   { return "pool " + p.String() }
+
+// poolSteps are the steps of the pools that an SDS's devices go to.
+func poolSteps(sds *layout.SDS) []string {
+	var names []string
+	for _, d := range sds.Devices {
+		if name := poolStep(d.Pool); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// rank orders the steps of the storage phase: domains, pools, nodes.
+func (c *Core) rank(s *plan.Step) int {
+	if n := c.nodes[s.Name]; n != nil {
+		return 2 + n.Index
+	}
+	if strings.HasPrefix(s.Name, "domain ") {
+		return 0
+	}
+	return 1
+}
+
+// servedAfter is what REX-Ray on a node has to wait for: it exits when a pool of its configuration is missing (rexray.md §0.11).
+func (c *Core) servedAfter(p *plan.Plan, n *Node) []plan.Ref {
+	var after []plan.Ref
+	if install := c.phase(p, roleInstall); install != nil {
+		after = append(after, plan.Ref{Phase: install.Name, Step: n.Name})
+	}
+	storage := c.phase(p, roleStorage)
+	for _, pool := range c.storage.consumed(n.Name) {
+		if storage != nil && storage.Step(poolStep(pool)) != nil {
+			after = append(after, plan.Ref{Phase: storage.Name, Step: poolStep(pool)})
+		}
+	}
+	return after
+}
+
+// provides guesses, before there is a layout, whether the node will give devices: its attributes say so, or the mode takes what is free.
+func (c *Core) provides(n *Node) bool {
+	imperative := false
+	for _, a := range n.Agent.Attributes {
+		switch {
+		case a.Name == "scaleio-sds-domains" && strings.Trim(a.Text, ", \t") != "":
+			return true
+		case a.Name == "scaleio-sds-domains", a.Name == "scaleio-sdc-domains":
+			imperative = true
+		}
+	}
+	if imperative || c.cfg.Spec.ScaleIO.Pools.Mode != spec.Global || n.Report == nil {
+		return false
+	}
+	limits := c.limits()
+	return slices.ContainsFunc(n.Report.Devices, func(d inventory.Device) bool { return len(inventory.Examine(d, limits)) == 0 })
+}
+
+// setNodeSteps says where a node's steps stand.
+func (c *Core) setNodeSteps(n *Node) {
+	p := c.planOf(n)
+	if s := c.phase(p, roleInstall).Step(n.Name); s != nil {
+		c.set(s, c.installStatus(n))
+	}
+	if s := c.phase(p, roleStorage).Step(n.Name); s != nil {
+		c.set(s, c.storageStatus(n))
+	}
+	if s := c.phase(p, roleREXRay).Step(n.Name); s != nil {
+		c.set(s, c.rexrayStatus(n))
+	}
+	c.setRecovery(n)
+}
+
+// standing is a status with its reason.
+type standing struct {
+	status  plan.Status
+	message string
+}
+
+func (c *Core) set(s *plan.Step, to standing) {
+	if s.Set(to.status, to.message) {
+		c.changed = true
+	}
+}
+
+// setRecovery has a step for every installed node whose executor is away.
+func (c *Core) setRecovery(n *Node) {
+	ph := c.recovery.Phases[0]
+	away := n.Installed && (n.Task == nil || !n.running())
+	if !away && ph.Step(n.Name) == nil {
+		return
+	}
+	if !away {
+		c.set(ph.Step(n.Name), standing{plan.Complete, "the executor runs again"})
+		return
+	}
+	c.set(ph.AddStep(n.Name), c.launchStatus(n))
+}
+
+// launchStatus says where the launch of a node's executor stands.
+func (c *Core) launchStatus(n *Node) standing {
+	switch {
+	case n.Task == nil && !n.Agent.Active:
+		return standing{plan.Pending, "the agent is not connected to the Mesos master"}
+	case n.Task == nil && c.now.Before(n.RetryAt):
+		return standing{plan.Delayed, fmt.Sprintf("%s; failure %d in a row, next try at %s", n.Failure, n.Failures, clock(n.RetryAt))}
+	case n.Task == nil && n.misfit != "":
+		return standing{plan.Prepared, "the agent's offer does not do: " + n.misfit}
+	case n.Task == nil:
+		return standing{plan.Pending, "waits for an offer of the agent"}
+	case n.Task.State == mesos.TASK_UNREACHABLE.String():
+		return standing{plan.Delayed, "the agent is unreachable; its executor may still run"}
+	case n.badReport != "":
+		return standing{plan.Error, n.badReport}
+	case !n.running() && c.now.Sub(n.Task.Since) >= patience:
+		return standing{plan.Delayed, "launched, but no report within " + patience.String()}
+	case !n.running():
+		c.by(n.Task.Since.Add(patience))
+		return standing{plan.Starting, "the executor starts"}
+	}
+	return standing{plan.Started, "the executor runs"}
+}
+
+func clock(t time.Time) string { return t.UTC().Format("15:04:05Z") }
+
+func (c *Core) installStatus(n *Node) standing {
+	if n.Installed {
+		return standing{plan.Complete, "installed"}
+	}
+	launch := c.launchStatus(n)
+	if launch.status != plan.Started {
+		return launch
+	}
+	return stageStatus(n, inventory.StageInstall, n.InstallFrom)
+}
+
+// stageStatus says where the host steps of a stage stand, from the node's own words.
+func stageStatus(n *Node, stage inventory.Stage, from uint64) standing {
+	switch {
+	case n.Desired == nil || from == 0:
+		return standing{plan.Pending, "not told yet"}
+	case n.Report.Generation < from:
+		return standing{plan.Starting, "waits for the node's answer"}
+	}
+	s := worst(n.Report, stage)
+	if s == nil {
+		return standing{plan.Complete, string(stage) + " is done"}
+	}
+	message := s.Name + ": " + s.Message
+	switch s.State {
+	case inventory.Failed:
+		return standing{plan.Error, "node " + n.Name + ": " + message}
+	case inventory.Retry:
+		if s.At != nil {
+			message += "; next try at " + clock(*s.At)
+		}
+		return standing{plan.Delayed, message}
+	}
+	return standing{plan.Started, message}
+}
+
+func (c *Core) rexrayStatus(n *Node) standing {
+	switch {
+	case n.Serves:
+		return standing{plan.Complete, "serves " + strings.Join(drivers(n), ", ")}
+	case c.storage.observed == nil:
+		return c.unobserved()
+	case n.Desired == nil || n.Desired.REXRay == nil:
+		return standing{plan.Pending, "waits for its turn"}
+	case !n.running():
+		return c.launchStatus(n)
+	}
+	return stageStatus(n, inventory.StageREXRay, n.REXRayFrom)
+}
+
+func drivers(n *Node) []string {
+	if n.Desired == nil || n.Desired.REXRay == nil {
+		return nil
+	}
+	var names []string
+	for _, s := range n.Desired.REXRay.Services {
+		names = append(names, s.Driver)
+	}
+	return names
+}
+
+// candidates are the steps that may run, of all plans.
+func (c *Core) candidates() []candidate {
+	var all []candidate
+	for _, p := range c.plans {
+		for _, s := range p.Candidates() {
+			all = append(all, candidate{p, s})
+		}
+	}
+	return all
+}
+
+type candidate struct {
+	plan *plan.Plan
+	step *plan.Step
+}
+
+// work does what a candidate step asks for now.
+func (c *Core) work(s candidate) {
+	path := s.step.Path()
+	n := c.nodes[path.Step]
+	switch {
+	case s.plan == c.recovery:
+		c.launch(n)
+	case path.Phase == c.roles[s.plan.Name+"/"+roleInstall] && n != nil:
+		c.workInstall(n)
+	case path.Phase == c.roles[s.plan.Name+"/"+roleStorage]:
+		c.workStorage(s.plan, path.Step)
+	case path.Phase == c.roles[s.plan.Name+"/"+roleREXRay] && n != nil:
+		c.workREXRay(n)
+	case path.Phase == c.roles[s.plan.Name+"/"+roleVerify]:
+		c.workVerify()
+	}
+}
+
+func (c *Core) workInstall(n *Node) {
+	c.launch(n)
+	if n.running() && n.Desired == nil {
+		n.Desired = &inventory.Desired{Node: n.Name}
+		n.review = true
+	}
+	c.set(c.phase(c.planOf(n), roleInstall).Step(n.Name), c.installStatus(n))
+}

@@ -1,0 +1,394 @@
+package scheduler
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dcos-scaleio/scaleio/framework/fault"
+	"github.com/dcos-scaleio/scaleio/framework/inventory"
+	"github.com/dcos-scaleio/scaleio/framework/layout"
+	"github.com/dcos-scaleio/scaleio/framework/plan"
+	"github.com/dcos-scaleio/scaleio/framework/spec"
+)
+
+// storage is what the core knows and wants of ScaleIO. Nothing of it is stored: it follows from the nodes and from looking.
+type storage struct {
+	observed *layout.Observed
+	fresh    bool // observed is newer than our last operation
+	wanted   bool // an observation is needed
+	running  bool // and asked for
+	send     bool // to be handed out by Ready
+	err      error
+	tries    int
+	retryAt  time.Time
+	lookAt   time.Time // the next look without a reason: somebody else may change the system
+
+	current    *layout.Layout
+	byNode     map[string]*layout.SDS
+	consumers  map[string][]spec.Pool
+	proposed   map[string][]string // device ids that wait for consent, by node
+	problems   map[string][]string // errors by node; "" holds those of everything
+	stale      bool                // what Plan was given has changed
+	stepsStale bool                // nodes or layout have changed
+
+	operations []layout.Operation // that are still to be done, in their order
+	remaining  map[string]bool    // their keys
+	byStep     map[string][]layout.Operation
+	attempts   map[string]*attempt
+	sends      []layout.Operation
+}
+
+// attempt is how an operation fares.
+type attempt struct {
+	running bool
+	tries   int
+	err     error
+	retryAt time.Time
+}
+
+func newStorage() storage {
+	return storage{wanted: true, stale: true, stepsStale: true, attempts: map[string]*attempt{}, remaining: map[string]bool{}}
+}
+
+func (s *storage) takeObserve() bool {
+	send := s.send
+	s.send = false
+	return send
+}
+
+func (s *storage) takeSends() []layout.Operation {
+	sends := s.sends
+	s.sends = nil
+	return sends
+}
+
+// awaited says whether the node's place in the layout is still open: it has errors, or proposals, or has not reported.
+func (s *storage) awaited(node string) bool {
+	return len(s.problems[node]) > 0 || len(s.proposed[node]) > 0
+}
+
+// settleGateway asks for an observation when one is needed.
+func (c *Core) settleGateway() {
+	s := &c.storage
+	if !s.lookAt.IsZero() && !c.now.Before(s.lookAt) {
+		s.wanted = true
+	}
+	switch {
+	case s.running:
+	case s.wanted && c.now.Before(s.retryAt):
+		c.by(s.retryAt)
+	case s.wanted:
+		s.wanted, s.running, s.send = false, true, true
+		s.fresh = len(s.sends) == 0 && !s.busy() // an operation under way may or may not be seen
+	case !s.lookAt.IsZero():
+		c.by(s.lookAt)
+	}
+}
+
+func (s *storage) busy() bool {
+	for _, a := range s.attempts {
+		if a.running {
+			return true
+		}
+	}
+	return false
+}
+
+// lookEvery is how often the system is read without a reason: it offers no event, and others may change it.
+const lookEvery = time.Minute
+
+func (c *Core) systemObserved(in SystemObserved) {
+	s := &c.storage
+	s.running = false
+	s.err = in.Err
+	c.changed = true
+	if in.Err != nil {
+		s.tries++
+		most := 30 * time.Second
+		if fault.KindOf(in.Err) != fault.Temporary {
+			most = time.Minute // a wrong password must not lock the account
+		}
+		s.wanted, s.retryAt = true, c.now.Add(retryAfter(s.tries, time.Second, most))
+		return
+	}
+	s.tries, s.retryAt, s.lookAt = 0, time.Time{}, c.now.Add(lookEvery)
+	s.observed, s.stale = in.System, true
+}
+
+// applied takes the end of an operation. What failed is tried again, never taken for done (the original's W1).
+func (c *Core) applied(in Applied) {
+	s := &c.storage
+	key := in.Operation.Key()
+	c.changed = true
+	a := s.attempts[key]
+	if a == nil {
+		a = &attempt{}
+		s.attempts[key] = a
+	}
+	a.running, a.err = false, in.Err
+	s.fresh = false
+	if in.Err != nil {
+		a.tries++
+		a.retryAt = c.now.Add(retryAfter(a.tries, time.Second, 2*time.Minute))
+		if n := c.nodes[in.Operation.Node]; n != nil && in.Operation.Kind == layout.AddDevice {
+			n.Probe++ // the node looks at it again before the next try
+			c.mark(n)
+		}
+		return
+	}
+	delete(s.attempts, key)
+	delete(s.remaining, key)
+	s.operations = slices.DeleteFunc(s.operations, func(o layout.Operation) bool { return o.Key() == key })
+	c.indexOperations()
+	if s.observed != nil {
+		s.observed.Absorb(in.Operation)
+	}
+	if n := c.nodes[in.Operation.Node]; n != nil {
+		n.review = true
+	}
+}
+
+// settleLayout plans anew when anything has changed, and says where the layout steps stand.
+func (c *Core) settleLayout() {
+	c.settleGateway()
+	s := &c.storage
+	why := c.unready(c.deploy)
+	if s.stale && (c.deployment.Committed || why == "") && s.observed != nil {
+		c.replan()
+		if !c.deployment.Committed && !s.current.Blocked() {
+			c.deployment.Committed = true
+			c.put(keyDeployment, c.deployment)
+		}
+		s.stepsStale = true
+		c.syncSteps()
+	}
+	for _, p := range []*plan.Plan{c.deploy, c.expand} {
+		if step := c.phase(p, roleLayout).Step(roleLayout); step != nil {
+			c.settleLayoutStep(p, step)
+		}
+	}
+}
+
+// unready says in words what the layout of a plan waits for, or "".
+func (c *Core) unready(p *plan.Plan) string {
+	switch {
+	case c.storage.observed == nil && c.storage.err != nil:
+		return c.storage.err.Error() + "; next try at " + clock(c.storage.retryAt)
+	case c.storage.observed == nil:
+		return "waits for the ScaleIO gateway's answer"
+	case !c.agentsKnown && !c.deployment.Committed:
+		return "waits for the list of agents from the Mesos master"
+	}
+	reported, waiting := 0, []string(nil)
+	for _, n := range c.order {
+		switch {
+		case c.planOf(n) != p:
+		case n.Report != nil:
+			reported++
+		case n.trouble(c.now) == "":
+			waiting = append(waiting, n.Name)
+			c.by(n.since.Add(patience))
+		}
+	}
+	switch {
+	case len(waiting) > 0:
+		return fmt.Sprintf("waits for the inventory of %s; %s reported so far", some(waiting, 4), count(reported, "node"))
+	case reported == 0 && p == c.deploy && !c.deployment.Committed:
+		return "waits for the first agent"
+	}
+	return ""
+}
+
+// count says "1 node", "2 nodes".
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// some lists the first few of many names.
+func some(names []string, most int) string {
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
+
+// replan makes the layout of all that have reported, and what is to be done for it.
+func (c *Core) replan() {
+	s := &c.storage
+	s.stale = false
+	s.current = layout.Plan(&c.cfg.Spec.ScaleIO, c.layoutNodes(), s.observed)
+	s.byNode, s.consumers = map[string]*layout.SDS{}, map[string][]spec.Pool{}
+	s.proposed, s.problems = map[string][]string{}, map[string][]string{}
+	for i := range s.current.SDSs {
+		s.byNode[s.current.SDSs[i].Node] = &s.current.SDSs[i]
+	}
+	for _, consumer := range s.current.Consumers {
+		s.consumers[consumer.Node] = consumer.Pools
+	}
+	for _, v := range s.current.Verdicts {
+		if v.Outcome == layout.Proposed {
+			s.proposed[v.Node] = append(s.proposed[v.Node], v.Device.ID)
+		}
+	}
+	for _, p := range s.current.Problems {
+		if p.Severity == layout.Error {
+			s.problems[p.Node] = append(s.problems[p.Node], fmt.Sprintf("%s %s; %s", p.Code, p.Message, p.Fix))
+		}
+	}
+	s.operations = nil
+	if !s.current.Blocked() {
+		s.operations = layout.Diff(s.current, s.observed)
+	}
+	s.remaining = map[string]bool{}
+	for _, op := range s.operations {
+		s.remaining[op.Key()] = true
+	}
+	c.indexOperations()
+	for _, n := range c.order {
+		n.review = true
+	}
+}
+
+func (c *Core) layoutNodes() []layout.Node {
+	var nodes []layout.Node
+	for _, n := range c.order {
+		if n.Report != nil {
+			nodes = append(nodes, n.layoutNode())
+		}
+	}
+	return nodes
+}
+
+// indexOperations files the remaining operations under the step that shows them.
+func (c *Core) indexOperations() {
+	s := &c.storage
+	s.byStep = map[string][]layout.Operation{}
+	for _, op := range s.operations {
+		step := stepOf(op)
+		s.byStep[step] = append(s.byStep[step], op)
+	}
+}
+
+func stepOf(op layout.Operation) string {
+	switch op.Kind {
+	case layout.CreateDomain, layout.CreateFaultSet:
+		return domainStep(op.Domain)
+	case layout.CreatePool, layout.SetSpare:
+		return poolStep(op.Pool.Pool)
+	}
+	return op.Node
+}
+
+// settleLayoutStep says where a layout step stands; with proposals it holds until the operator agrees.
+func (c *Core) settleLayoutStep(p *plan.Plan, step *plan.Step) {
+	s := &c.storage
+	if why := c.unready(p); why != "" {
+		status := plan.Pending
+		if s.observed == nil && s.err != nil {
+			status = plan.Error
+			if fault.IsTemporary(s.err) {
+				status = plan.Delayed
+			}
+		}
+		c.set(step, standing{status, why})
+		return
+	}
+	if s.current == nil {
+		c.set(step, standing{plan.Pending, "not planned yet"})
+		return
+	}
+	if errors := c.layoutErrors(p); len(errors) > 0 {
+		c.set(step, standing{plan.Error, strings.Join(errors, "; ")})
+		return
+	}
+	proposals := c.proposals(p)
+	step.Hold(len(proposals) > 0)
+	if len(proposals) > 0 {
+		c.set(step, standing{plan.Pending, fmt.Sprintf("would take %s; continue plan %s to agree", strings.Join(proposals, ", "), p.Name)})
+		return
+	}
+	c.set(step, standing{plan.Complete, c.layoutSummary(p)})
+}
+
+// layoutErrors are those of everything and those of the plan's nodes.
+func (c *Core) layoutErrors(p *plan.Plan) []string {
+	errors := slices.Clone(c.storage.problems[""])
+	for _, n := range c.order {
+		if c.planOf(n) == p {
+			errors = append(errors, c.storage.problems[n.Name]...)
+		}
+	}
+	return errors
+}
+
+func (c *Core) proposals(p *plan.Plan) []string {
+	var all []string
+	if len(c.storage.proposed) == 0 {
+		return nil
+	}
+	for _, v := range c.storage.current.Verdicts {
+		if n := c.nodes[v.Node]; v.Outcome == layout.Proposed && n != nil && c.planOf(n) == p {
+			all = append(all, fmt.Sprintf("%s of %s (%s) into %s", v.Device.Path, v.Node, spec.Size(v.Device.Size), v.Pool))
+		}
+	}
+	return all
+}
+
+// agree records the operator's consent to exactly what is proposed now.
+func (c *Core) agree(p *plan.Plan) {
+	for name, devices := range c.storage.proposed {
+		n := c.nodes[name]
+		if n == nil || c.planOf(n) != p {
+			continue
+		}
+		if n.Consented == nil {
+			n.Consented = map[string]bool{}
+		}
+		for _, d := range devices {
+			n.Consented[d] = true
+		}
+		c.mark(n)
+	}
+	c.storage.stale = true
+}
+
+func (c *Core) layoutSummary(p *plan.Plan) string {
+	nodes, devices := 0, 0
+	var aside []string
+	for _, n := range c.order {
+		if c.planOf(n) != p {
+			continue
+		}
+		if sds := c.storage.sds(n); sds != nil {
+			nodes++
+			devices += len(sds.Devices)
+		}
+		if why := n.trouble(c.now); n.Report == nil && why != "" {
+			aside = append(aside, n.Name+" ("+why+")")
+		}
+	}
+	summary := strings.Join([]string{count(devices, "device"), "of", count(nodes, "node"), "in", count(len(c.storage.current.Pools), "pool")}, " ")
+	if len(aside) > 0 {
+		summary += "; without " + some(aside, 3) + ", which joins when it is back"
+	}
+	return summary
+}
+
+// claims are the devices of a node that are about to be attached, and that the node must look at once more.
+func (s *storage) claims(n *Node) []inventory.Claim {
+	if !n.claiming {
+		return nil
+	}
+	var all []inventory.Claim
+	for _, op := range s.byStep[n.Name] {
+		if op.Kind == layout.AddDevice {
+			all = append(all, inventory.Claim{Device: op.Device.ID, Path: op.Device.Path})
+		}
+	}
+	return all
+}
