@@ -100,7 +100,7 @@ func (c *Core) settleOffers() {
 	if !c.subscribed {
 		return
 	}
-	needed := false
+	needed, revive := false, false
 	for _, n := range c.order {
 		if n.Task == nil && n.Agent.Active {
 			needed = true
@@ -108,12 +108,13 @@ func (c *Core) settleOffers() {
 				c.by(n.RetryAt)
 			}
 			if n.misfit == "" {
+				revive = revive || n.offer == nil && n.declined
 				continue // the offer, if any, is kept for the launch that is to come
 			}
 		}
 		if n.offer != nil {
 			c.spare = append(c.spare, n.offer)
-			n.offer = nil
+			n.offer, n.declined = nil, true
 		}
 	}
 	if len(c.spare) > 0 {
@@ -128,9 +129,12 @@ func (c *Core) settleOffers() {
 		c.spare = nil
 	}
 	switch {
-	case needed && c.suppressed:
+	case needed && c.suppressed, revive:
 		c.call(&mesosscheduler.Call{Type: mesosscheduler.Call_REVIVE})
 		c.suppressed = false
+		for _, n := range c.order {
+			n.declined = false
+		}
 	case !needed && !c.suppressed && c.agentsKnown:
 		c.call(&mesosscheduler.Call{Type: mesosscheduler.Call_SUPPRESS})
 		c.suppressed = true

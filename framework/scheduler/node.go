@@ -38,6 +38,7 @@ type Node struct {
 
 	offer       *mesos.Offer // in hand
 	misfit      string       // why the last offer did not do
+	declined    bool         // Mesos holds its offers back because we declined one
 	since       time.Time    // when it last began to wait for an offer or a first report
 	sentAt      time.Time    // of Desired.Generation; zero: not sent by this scheduler
 	sends       int
