@@ -40,6 +40,8 @@ type Core struct {
 	subscribed  bool
 	suppressed  bool
 	agentsKnown bool
+	agentsErr   error     // why the list cannot be had
+	newest      time.Time // when the last new agent was seen
 	stop        error
 
 	nodes  map[string]*Node // by hostname
@@ -99,6 +101,8 @@ func (c *Core) Step(now time.Time, in Input) {
 		c.dropOffers()
 	case AgentsListed:
 		c.agentsListed(in.Agents)
+	case AgentsHidden:
+		c.agentsErr, c.changed = in.Err, true
 	case AgentAdded:
 		c.agentSeen(in.Agent)
 	case AgentRemoved:
@@ -161,6 +165,7 @@ func (c *Core) node(a Agent) *Node {
 	if n == nil {
 		n = &Node{Name: a.Hostname, Index: len(c.order), Later: c.deployment.Committed, since: c.now}
 		n.Consent = !n.Later && c.cfg.Spec.ScaleIO.Pools.Mode == spec.Global // choosing global is the consent for those present
+		c.newest = c.now
 		c.nodes[n.Name] = n
 		c.order = append(c.order, n)
 		c.storage.stepsStale = true

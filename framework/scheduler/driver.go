@@ -135,6 +135,7 @@ func (d *Driver) runCluster(ctx context.Context) {
 	})
 	if err != nil && ctx.Err() == nil {
 		d.edges.Log.Warn("the list of agents is not available; nodes are known by their offers alone", "error", err)
+		d.feed(ctx, AgentsHidden{err})
 	}
 }
 

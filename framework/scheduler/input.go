@@ -23,6 +23,8 @@ type (
 	MesosLost struct{ Err error }
 	// AgentsListed is the whole list of agents that the master has.
 	AgentsListed struct{ Agents []Agent }
+	// AgentsHidden says that the list cannot be had: agents are known by their offers alone.
+	AgentsHidden struct{ Err error }
 	// AgentAdded is an agent that registered.
 	AgentAdded struct{ Agent Agent }
 	// AgentRemoved is an agent that the master gave up, by id.
@@ -49,6 +51,7 @@ type (
 func (MesosEvent) input()     {}
 func (MesosLost) input()      {}
 func (AgentsListed) input()   {}
+func (AgentsHidden) input()   {}
 func (AgentAdded) input()     {}
 func (AgentRemoved) input()   {}
 func (CallFailed) input()     {}

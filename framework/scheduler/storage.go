@@ -171,6 +171,9 @@ func (c *Core) settleLayout() {
 	}
 }
 
+// grace is how long the first layout waits for another agent where only offers tell which there are.
+const grace = 15 * time.Second
+
 // unready says in words what the layout of a plan waits for, or "".
 func (c *Core) unready(p *plan.Plan) string {
 	switch {
@@ -178,8 +181,11 @@ func (c *Core) unready(p *plan.Plan) string {
 		return c.storage.err.Error() + "; next try at " + clock(c.storage.retryAt)
 	case c.storage.observed == nil:
 		return "waits for the ScaleIO gateway's answer"
-	case !c.agentsKnown && !c.deployment.Committed:
+	case !c.agentsKnown && !c.deployment.Committed && c.agentsErr == nil:
 		return "waits for the list of agents from the Mesos master"
+	case !c.agentsKnown && !c.deployment.Committed && c.now.Before(c.newest.Add(grace)):
+		c.by(c.newest.Add(grace))
+		return "waits for further agents until " + clock(c.newest.Add(grace)) + ": the list of agents cannot be had: " + c.agentsErr.Error()
 	}
 	reported, waiting := 0, []string(nil)
 	for _, n := range c.order {

@@ -12,11 +12,11 @@ import (
 	"github.com/dcos-scaleio/scaleio/framework/state"
 )
 
-// The keys of the store. Everything else follows from these.
+// The keys of the store. Everything else follows from these. TargetKey holds the specification last run with.
 const (
 	keyFramework  = "framework"  // frameworkRecord
 	keyDeployment = "deployment" // Deployment
-	keyTarget     = "target"     // spec.Service
+	TargetKey     = "target"     // spec.Service
 	keyNode       = "node/"      // + hostname: Node
 	keyPlan       = "plan/"      // + name: plan.Decisions
 )
@@ -91,7 +91,7 @@ func (c *Core) restore(key string, value []byte) error {
 		return err
 	case key == keyDeployment:
 		return json.Unmarshal(value, &c.deployment)
-	case key == keyTarget:
+	case key == TargetKey:
 		return json.Unmarshal(value, new(spec.Service))
 	case strings.HasPrefix(key, keyPlan):
 		var d plan.Decisions

@@ -64,6 +64,9 @@ func (c *Core) Warnings() []string {
 	if c.cfg.Spec.ScaleIO.System.TLS.Insecure {
 		all = append(all, "the gateway's certificate is not verified (insecure)")
 	}
+	if c.agentsErr != nil {
+		all = append(all, "agents are known by their offers alone: "+c.agentsErr.Error())
+	}
 	return all
 }
 

@@ -1,0 +1,236 @@
+package service
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dcos-scaleio/scaleio/framework/api"
+	"github.com/dcos-scaleio/scaleio/framework/fault"
+	"github.com/dcos-scaleio/scaleio/framework/gateway"
+	"github.com/dcos-scaleio/scaleio/framework/inventory"
+	"github.com/dcos-scaleio/scaleio/framework/mesos"
+	"github.com/dcos-scaleio/scaleio/framework/options"
+	"github.com/dcos-scaleio/scaleio/framework/scheduler"
+	"github.com/dcos-scaleio/scaleio/framework/secret"
+	"github.com/dcos-scaleio/scaleio/framework/spec"
+	"github.com/dcos-scaleio/scaleio/framework/state"
+	"github.com/dcos-scaleio/scaleio/framework/version"
+)
+
+// failoverTimeout is how long Mesos keeps our executors while no scheduler is there (design §5.6).
+const failoverTimeout = 14 * 24 * time.Hour
+
+// executorFile is the executor's name as an artifact, and beside the scheduler's own program.
+const executorFile = "scaleio-executor"
+
+// Run serves until ctx ends (nil) or something final happens.
+func Run(ctx context.Context, o *options.Options, s *spec.Service, log *slog.Logger) error {
+	listener, err := net.Listen("tcp", net.JoinHostPort(o.API.Bind, strconv.Itoa(o.API.Port)))
+	if err != nil {
+		return fault.New(fault.Invalid, "API", "listen", "%w; is another scheduler running here, or is rest.port taken?", err)
+	}
+	defer listener.Close()
+	password, err := o.System.Password.Read() // a wrong file is found now, not when the gateway is asked
+	if err != nil {
+		return err
+	}
+	if password.Empty() {
+		return fault.New(fault.Invalid, "gateway", "log in", "there is no password: give it by ADMIN_PASSWORD or a file (scaleio.password.file)")
+	}
+	store, err := state.Open(o.Store.URI())
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	core, artifacts, err := restore(ctx, o, s, store, listener)
+	if err != nil {
+		return err
+	}
+	driver, closeEdges, err := connect(o, s, core, store, log)
+	if err != nil {
+		return err
+	}
+	defer closeEdges()
+	return serve(ctx, driver, listener, artifacts, log)
+}
+
+// restore makes a core of what the store holds, and keeps the specification that it runs with.
+func restore(ctx context.Context, o *options.Options, s *spec.Service, store state.Store, listener net.Listener) (*scheduler.Core, map[string]string, error) {
+	executor, artifacts, err := executorOf(o, listener)
+	if err != nil {
+		return nil, nil, err
+	}
+	hostname := o.Service.Hostname
+	if hostname == "" {
+		if hostname, err = os.Hostname(); err != nil {
+			return nil, nil, fault.New(fault.Invalid, "scheduler", "find its hostname", "%w; give it by -hostname", err)
+		}
+	}
+	core, err := scheduler.New(scheduler.Config{Spec: s, Hostname: hostname, FailoverTimeout: failoverTimeout, Executor: executor})
+	if err != nil {
+		return nil, nil, err
+	}
+	stored, err := store.List(ctx, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := core.Restore(stored); err != nil {
+		return nil, nil, err
+	}
+	if err := checkUpdate(stored[scheduler.TargetKey], s); err != nil {
+		return nil, nil, err
+	}
+	target, err := json.Marshal(s)
+	if err != nil {
+		return nil, nil, err
+	}
+	return core, artifacts, store.Commit(ctx, state.Write{Key: scheduler.TargetKey, Value: target})
+}
+
+// checkUpdate refuses a specification that the running service cannot become.
+func checkUpdate(stored []byte, s *spec.Service) error {
+	if stored == nil {
+		return nil
+	}
+	var old spec.Service
+	if err := json.Unmarshal(stored, &old); err != nil {
+		return fault.New(fault.Internal, "store key "+scheduler.TargetKey, "read", "%w", err)
+	}
+	return spec.ValidateUpdate(&old, s)
+}
+
+// connect makes the edges and the driver over them.
+func connect(o *options.Options, s *spec.Service, core *scheduler.Core, store state.Store, log *slog.Logger) (*scheduler.Driver, func(), error) {
+	secretOf, err := mesosSecret(o)
+	if err != nil {
+		return nil, nil, err
+	}
+	wire := mesos.Config{Masters: o.Mesos.Masters, Principal: o.Mesos.Principal, Secret: secretOf, Log: log}
+	if secretOf == "" {
+		wire.Principal = "" // no basic authentication without a secret
+	}
+	client, err := gateway.Dial(gateway.Config{
+		Gateways: s.ScaleIO.System.Gateways, User: s.ScaleIO.System.Credentials.User, TLS: s.ScaleIO.System.TLS,
+		APIVersion: s.ScaleIO.System.APIVersion, SystemName: s.ScaleIO.System.Name, Log: log,
+		Password: func() (string, error) { return reveal(o.System.Password.Read()) },
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	secrets := map[string]options.Secret{inventory.SecretPassword: o.System.Password, inventory.SecretLIAToken: o.System.LIAToken}
+	driver := scheduler.NewDriver(core, scheduler.Edges{
+		Store: store, Mesos: mesos.NewScheduler(wire), Cluster: mesos.NewOperator(wire), Gateway: client, Now: time.Now, Log: log,
+		Secret: func(name string) (string, error) { return reveal(secrets[name].Read()) },
+	})
+	return driver, client.Close, nil
+}
+
+func mesosSecret(o *options.Options) (string, error) { return reveal(o.Mesos.Secret.Read()) }
+
+func reveal(v secret.Value, err error) (string, error) { return v.Reveal(), err }
+
+// serve runs the API and the driver until the driver ends.
+func serve(ctx context.Context, driver *scheduler.Driver, listener net.Listener, artifacts map[string]string, log *slog.Logger) error {
+	server := &http.Server{
+		Handler: api.Handler(api.Config{
+			Scheduler: driver, Registry: driver.Metrics.Registry, Version: version.Version, Artifacts: artifacts,
+		}),
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 5 * time.Minute, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			cancel(fault.New(fault.Internal, "API", "serve", "%w", err))
+		}
+	}()
+	log.Info("scheduler runs", "version", version.Version, "api", listener.Addr().String())
+	err := driver.Run(ctx)
+	server.Close()
+	<-served
+	if err == nil && !errors.Is(context.Cause(ctx), context.Canceled) {
+		err = context.Cause(ctx)
+	}
+	cancel(nil)
+	return err
+}
+
+// executorOf says what agents fetch and run: the operator's URL, or the program beside ours, served by us.
+func executorOf(o *options.Options, listener net.Listener) (scheduler.Executor, map[string]string, error) {
+	executor := scheduler.Executor{URL: o.Executor.URL, SHA256: o.Executor.SHA256, HostRoot: o.Executor.HostRoot}
+	if executor.URL != "" {
+		return executor, nil, nil
+	}
+	path := o.Executor.Path
+	if path == "" {
+		own, err := os.Executable()
+		if err != nil {
+			return executor, nil, fault.New(fault.Internal, "executor", "find it", "%w; name it by executor.altpath", err)
+		}
+		path = filepath.Join(filepath.Dir(own), executorFile)
+	}
+	sum, err := checksum(path)
+	if err != nil {
+		return executor, nil, fault.New(fault.Invalid, "executor "+path, "read it", "%w; put it there, or name it by executor.altpath or executor.url", err)
+	}
+	address, err := reachable(o, listener)
+	if err != nil {
+		return executor, nil, err
+	}
+	executor.URL, executor.SHA256 = "http://"+address+"/artifacts/"+executorFile, sum
+	return executor, map[string]string{executorFile: path}, nil
+}
+
+func checksum(path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, file); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// reachable is the address that agents reach us by: as given, or that of this machine towards the first master.
+func reachable(o *options.Options, listener net.Listener) (string, error) {
+	port := strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
+	if o.API.Address != "" {
+		return net.JoinHostPort(o.API.Address, port), nil
+	}
+	master := o.Mesos.Masters[0]
+	if u, err := url.Parse(master); err == nil && u.Host != "" && strings.Contains(master, "://") {
+		master = u.Host
+	}
+	conn, err := net.Dial("udp", withPort(master)) // sends nothing; the kernel picks the way
+	if err != nil {
+		return "", fault.New(fault.Invalid, "API", "find the address that agents reach it by", "%w; give it by rest.address", err)
+	}
+	defer conn.Close()
+	return net.JoinHostPort(conn.LocalAddr().(*net.UDPAddr).IP.String(), port), nil
+}
+
+func withPort(host string) string {
+	if _, _, err := net.SplitHostPort(host); err == nil {
+		return host
+	}
+	return net.JoinHostPort(host, fmt.Sprint(5050))
+}
