@@ -115,6 +115,9 @@ func (p *Plan) Restart(phase, step string) ([]*Step, Result, error) {
 	return steps, Done, nil
 }
 
+// Phase is the one that the step belongs to.
+func (s *Step) Phase() *Phase { return s.phase }
+
 // Path is "phase/step".
 func (s *Step) Path() Ref { return Ref{Phase: s.phase.Name, Step: s.Name} }
 

@@ -71,7 +71,7 @@ func (c *Core) commandPlan(p *plan.Plan, verb Verb, phase, step string) (plan.Re
 
 // consent takes a continued layout step as the operator's yes to what it showed.
 func (c *Core) consent(p *plan.Plan) {
-	s := c.phase(p, roleLayout).Step(roleLayout)
+	s := c.phase(p, roleLayout).Step(string(roleLayout))
 	if s != nil && s.Agreed() {
 		c.agree(p)
 		s.Hold(false)
@@ -89,21 +89,21 @@ func (c *Core) restart(p *plan.Plan, phase, step string) (plan.Result, error) {
 
 func (c *Core) redo(p *plan.Plan, s *plan.Step) {
 	n := c.nodes[s.Name]
-	switch s.Path().Phase {
-	case c.roles[p.Name+"/"+roleInstall]:
+	switch c.roles[s.Phase()] {
+	case roleInstall:
 		n.Installed, n.RetryAt = false, time.Time{}
 		c.again(n)
-	case c.roles[p.Name+"/"+roleREXRay]:
+	case roleREXRay:
 		n.Serves = false
 		c.again(n)
-	case c.roles[p.Name+"/"+roleStorage]:
+	case roleStorage:
 		for _, op := range c.storage.byStep[s.Name] {
 			if a := c.storage.attempts[op.Key()]; a != nil {
 				a.retryAt = time.Time{}
 			}
 		}
 		c.storage.wanted, c.storage.retryAt = true, time.Time{}
-	case c.roles[p.Name+"/"+roleLayout], c.roles[p.Name+"/"+roleVerify]:
+	case roleLayout, roleVerify:
 		c.storage.wanted, c.storage.retryAt, c.storage.fresh = true, time.Time{}, false
 	default: // recovery
 		n.RetryAt = time.Time{}

@@ -51,7 +51,8 @@ type Core struct {
 
 	plans                    []*plan.Plan // in the order of the API
 	deploy, expand, recovery *plan.Plan
-	roles                    map[string]string // phase of deploy and expand by what it does
+	phases                   map[*plan.Plan]map[role]*plan.Phase // of deploy and expand, by what they do
+	roles                    map[*plan.Phase]role
 	decisions                map[string]plan.Decisions
 	deployment               Deployment
 
@@ -188,7 +189,7 @@ func (c *Core) agentSeen(a Agent) {
 		delete(c.agents, old.ID)
 	}
 	c.agents[a.ID] = n
-	n.Agent = a
+	n.setAgent(a)
 	if !slices.Equal(old.Attributes, a.Attributes) || old.Zone != a.Zone {
 		c.storage.stale = true
 	}

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/dcos-scaleio/scaleio/framework/inventory"
@@ -21,7 +22,7 @@ func (c *Core) onReport(n *Node, r *inventory.Report) {
 		n.Installed, n.Failures, n.Failure = true, 0, ""
 	}
 	if n.REXRayFrom > 0 && r.Reached(inventory.StageREXRay, n.REXRayFrom) {
-		n.Serves = true
+		n.Serves, n.serving = true, "serves "+strings.Join(drivers(n), ", ")
 	}
 	c.mark(n)
 }

@@ -46,7 +46,7 @@ func (c *Core) placed(except *Node) []offer.Placed {
 	}
 	for _, n := range c.order {
 		if n != except && n.Task != nil {
-			all = append(all, offer.Placed{Pod: n.Pod(), Hostname: n.Name, Region: n.Agent.Region, Zone: n.Agent.Zone, Attributes: wireAttributes(n.Agent.Attributes)})
+			all = append(all, n.place)
 		}
 	}
 	return all

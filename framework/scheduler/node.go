@@ -8,6 +8,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"github.com/dcos-scaleio/scaleio/framework/inventory"
+	"github.com/dcos-scaleio/scaleio/framework/offer"
 )
 
 // Node is an agent as we manage it, keyed by hostname. The exported fields are stored, and reproduce it after a restart.
@@ -37,12 +38,14 @@ type Node struct {
 	ReportTask  string             `json:"report_task,omitempty"` // the task that gave Report
 
 	offer       *mesos.Offer // in hand
+	place       offer.Placed // as placement rules see it
 	misfit      string       // why the last offer did not do
 	declined    bool         // Mesos holds its offers back because we declined one
 	since       time.Time    // when it last began to wait for an offer or a first report
 	sentAt      time.Time    // of Desired.Generation; zero: not sent by this scheduler
 	sends       int
 	reconcileAt time.Time // ask Mesos for the task again then; zero: answered
+	serving     string    // "serves scaleio, ...": the message of its rexray step
 	badReport   string    // why the last report could not be read
 	review      bool      // Desired has to be derived anew
 	claiming    bool      // its storage step runs: devices are claimed
@@ -61,6 +64,12 @@ type Task struct {
 // Pod is the name of the pod instance, TaskName that of its task.
 func (n *Node) Pod() string      { return fmt.Sprintf("node-%d", n.Index) }
 func (n *Node) TaskName() string { return n.Pod() + "-agent" }
+
+// setAgent takes what Mesos tells of the agent.
+func (n *Node) setAgent(a Agent) {
+	n.Agent = a
+	n.place = offer.Placed{Pod: n.Pod(), Hostname: n.Name, Region: a.Region, Zone: a.Zone, Attributes: wireAttributes(a.Attributes)}
+}
 
 // Running says whether the executor is there and has told of itself.
 func (n *Node) running() bool {

@@ -15,18 +15,20 @@ import (
 	"github.com/dcos-scaleio/scaleio/framework/spec"
 )
 
-// What the phases of deploy and expand do. Phases of pods are known by their name, the others by their operation (spec.Phase).
+// role is what a phase of deploy or expand does. Phases of pods are known by their name, the others by their operation (spec.Phase).
+type role string
+
 const (
-	roleInstall = "install"
-	roleLayout  = "layout"
-	roleStorage = "storage"
-	roleREXRay  = "rexray"
-	roleVerify  = "verify"
+	roleInstall role = "install"
+	roleLayout  role = "layout"
+	roleStorage role = "storage"
+	roleREXRay  role = "rexray"
+	roleVerify  role = "verify"
 )
 
 // buildPlans makes the plans of the spec, without steps, and the recovery plan.
 func (c *Core) buildPlans() {
-	c.roles = map[string]string{}
+	c.phases, c.roles = map[*plan.Plan]map[role]*plan.Phase{}, map[*plan.Phase]role{}
 	c.deploy, c.expand = c.buildPlan("deploy"), c.buildPlan("expand")
 	c.recovery = plan.New("recovery", plan.Parallel)
 	c.recovery.AddPhase("executors", plan.Parallel, 8)
@@ -36,15 +38,17 @@ func (c *Core) buildPlans() {
 func (c *Core) buildPlan(name string) *plan.Plan {
 	of := c.cfg.Spec.Plans[name]
 	p := plan.New(name, plan.Strategy(cmp.Or(of.Strategy, string(plan.Serial))))
-	for _, ph := range of.Phases {
-		p.AddPhase(ph.Name, plan.Strategy(cmp.Or(ph.Strategy, string(plan.Serial))), ph.MaxParallel)
-		c.roles[name+"/"+cmp.Or(ph.Operation, ph.Name)] = ph.Name
+	c.phases[p] = map[role]*plan.Phase{}
+	for _, from := range of.Phases {
+		ph := p.AddPhase(from.Name, plan.Strategy(cmp.Or(from.Strategy, string(plan.Serial))), from.MaxParallel)
+		does := role(cmp.Or(from.Operation, from.Name))
+		c.phases[p][does], c.roles[ph] = ph, does
 	}
 	return p
 }
 
-// phase gives the phase of a plan that does role, or nil.
-func (c *Core) phase(p *plan.Plan, role string) *plan.Phase { return p.Phase(c.roles[p.Name+"/"+role]) }
+// phase gives the phase of a plan that plays a role, or nil.
+func (c *Core) phase(p *plan.Plan, r role) *plan.Phase { return c.phases[p][r] }
 
 // planOf is the plan that a node belongs to.
 func (c *Core) planOf(n *Node) *plan.Plan {
@@ -91,18 +95,18 @@ func (c *Core) syncPlan(p *plan.Plan, members []*Node) {
 			return cmp.Or(cmp.Compare(c.rank(a), c.rank(b)), cmp.Compare(a.Name, b.Name))
 		})
 	}
-	for _, role := range []string{roleLayout, roleVerify} {
-		ph := c.phase(p, role)
+	for _, r := range []role{roleLayout, roleVerify} {
+		ph := c.phase(p, r)
 		if ph == nil || p == c.expand && len(members) == 0 {
 			continue
 		}
 		var after []plan.Ref
 		for _, before := range p.Phases {
-			if role == roleVerify && before != ph {
+			if r == roleVerify && before != ph {
 				after = append(after, plan.Ref{Phase: before.Name})
 			}
 		}
-		ph.AddStep(role, after...)
+		ph.AddStep(string(r), after...)
 	}
 }
 
@@ -192,14 +196,14 @@ func (c *Core) provides(n *Node) bool {
 
 // setNodeSteps says where a node's steps stand.
 func (c *Core) setNodeSteps(n *Node) {
-	p := c.planOf(n)
-	if s := c.phase(p, roleInstall).Step(n.Name); s != nil {
+	phases := c.phases[c.planOf(n)]
+	if s := phases[roleInstall].Step(n.Name); s != nil {
 		c.set(s, c.installStatus(n))
 	}
-	if s := c.phase(p, roleStorage).Step(n.Name); s != nil {
+	if s := phases[roleStorage].Step(n.Name); s != nil {
 		c.set(s, c.storageStatus(n))
 	}
-	if s := c.phase(p, roleREXRay).Step(n.Name); s != nil {
+	if s := phases[roleREXRay].Step(n.Name); s != nil {
 		c.set(s, c.rexrayStatus(n))
 	}
 	c.setRecovery(n)
@@ -296,7 +300,7 @@ func stageStatus(n *Node, stage inventory.Stage, from uint64) standing {
 func (c *Core) rexrayStatus(n *Node) standing {
 	switch {
 	case n.Serves:
-		return standing{plan.Complete, "serves " + strings.Join(drivers(n), ", ")}
+		return standing{plan.Complete, n.serving}
 	case c.storage.observed == nil:
 		return c.unobserved()
 	case n.Desired == nil || n.Desired.REXRay == nil:
@@ -336,19 +340,18 @@ type candidate struct {
 
 // work does what a candidate step asks for now.
 func (c *Core) work(s candidate) {
-	path := s.step.Path()
-	n := c.nodes[path.Step]
-	switch {
-	case s.plan == c.recovery:
-		c.launch(n)
-	case path.Phase == c.roles[s.plan.Name+"/"+roleInstall] && n != nil:
+	n := c.nodes[s.step.Name]
+	switch c.roles[s.step.Phase()] {
+	case roleInstall:
 		c.workInstall(n)
-	case path.Phase == c.roles[s.plan.Name+"/"+roleStorage]:
-		c.workStorage(s.plan, path.Step)
-	case path.Phase == c.roles[s.plan.Name+"/"+roleREXRay] && n != nil:
+	case roleStorage:
+		c.workStorage(s.plan, s.step.Name)
+	case roleREXRay:
 		c.workREXRay(n)
-	case path.Phase == c.roles[s.plan.Name+"/"+roleVerify]:
+	case roleVerify:
 		c.workVerify()
+	case "": // recovery
+		c.launch(n)
 	}
 }
 

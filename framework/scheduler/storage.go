@@ -33,11 +33,10 @@ type storage struct {
 	stale      bool                // what Plan was given has changed
 	stepsStale bool                // nodes or layout have changed
 
-	operations []layout.Operation // that are still to be done, in their order
-	remaining  map[string]bool    // their keys
-	byStep     map[string][]layout.Operation
-	attempts   map[string]*attempt
-	sends      []layout.Operation
+	byStep    map[string][]layout.Operation // that are still to be done, in their order, by the step that shows them
+	remaining map[string]bool               // their keys
+	attempts  map[string]*attempt
+	sends     []layout.Operation
 }
 
 // attempt is how an operation fares.
@@ -140,8 +139,8 @@ func (c *Core) applied(in Applied) {
 	}
 	delete(s.attempts, key)
 	delete(s.remaining, key)
-	s.operations = slices.DeleteFunc(s.operations, func(o layout.Operation) bool { return o.Key() == key })
-	c.indexOperations()
+	step := stepOf(in.Operation)
+	s.byStep[step] = slices.DeleteFunc(s.byStep[step], func(o layout.Operation) bool { return o.Key() == key })
 	if s.observed != nil {
 		s.observed.Absorb(in.Operation)
 	}
@@ -165,7 +164,7 @@ func (c *Core) settleLayout() {
 		c.syncSteps()
 	}
 	for _, p := range []*plan.Plan{c.deploy, c.expand} {
-		if step := c.phase(p, roleLayout).Step(roleLayout); step != nil {
+		if step := c.phase(p, roleLayout).Step(string(roleLayout)); step != nil {
 			c.settleLayoutStep(p, step)
 		}
 	}
@@ -246,15 +245,13 @@ func (c *Core) replan() {
 			s.problems[p.Node] = append(s.problems[p.Node], fmt.Sprintf("%s %s; %s", p.Code, p.Message, p.Fix))
 		}
 	}
-	s.operations = nil
+	s.remaining, s.byStep = map[string]bool{}, map[string][]layout.Operation{}
 	if !s.current.Blocked() {
-		s.operations = layout.Diff(s.current, s.observed)
+		for _, op := range layout.Diff(s.current, s.observed) {
+			s.remaining[op.Key()] = true
+			s.byStep[stepOf(op)] = append(s.byStep[stepOf(op)], op)
+		}
 	}
-	s.remaining = map[string]bool{}
-	for _, op := range s.operations {
-		s.remaining[op.Key()] = true
-	}
-	c.indexOperations()
 	for _, n := range c.order {
 		n.review = true
 	}
@@ -270,16 +267,7 @@ func (c *Core) layoutNodes() []layout.Node {
 	return nodes
 }
 
-// indexOperations files the remaining operations under the step that shows them.
-func (c *Core) indexOperations() {
-	s := &c.storage
-	s.byStep = map[string][]layout.Operation{}
-	for _, op := range s.operations {
-		step := stepOf(op)
-		s.byStep[step] = append(s.byStep[step], op)
-	}
-}
-
+// stepOf names the step that shows an operation.
 func stepOf(op layout.Operation) string {
 	switch op.Kind {
 	case layout.CreateDomain, layout.CreateFaultSet:

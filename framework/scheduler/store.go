@@ -113,7 +113,9 @@ func (c *Core) restoreNode(name string, value []byte) error {
 	if n.Name != name {
 		return fmt.Errorf("it holds node %q", n.Name)
 	}
+	n.setAgent(n.Agent)
 	n.Probe++
+	n.serving = "serves " + strings.Join(drivers(n), ", ")
 	c.nodes[n.Name] = n
 	c.order = append(c.order, n)
 	c.agents[n.Agent.ID] = n

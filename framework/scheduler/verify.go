@@ -18,15 +18,15 @@ type verification struct {
 // setVerify says where the verify steps stand.
 func (c *Core) setVerify() {
 	for _, p := range []*plan.Plan{c.deploy, c.expand} {
-		s := c.phase(p, roleVerify).Step(roleVerify)
+		s := c.phase(p, roleVerify).Step(string(roleVerify))
 		if s == nil {
 			continue
 		}
-		if to := c.verifyStatus(p); to.status == plan.Complete && s.Blocked() != "" {
-			c.set(s, standing{plan.Pending, ""})
-		} else {
-			c.set(s, to)
+		if s.Blocked() != "" {
+			c.set(s, standing{plan.Pending, "looks at the system when all else is done"})
+			continue
 		}
+		c.set(s, c.verifyStatus(p))
 	}
 }
 
