@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/big"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -11,30 +13,40 @@ import (
 // Size is a number of bytes, written as "100GiB", "2TB" or a plain number.
 type Size uint64
 
-var units = []struct {
-	suffix string
-	bytes  uint64
-}{
-	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40}, {"PiB", 1 << 50},
-	{"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"PB", 1e15}, {"B", 1}, {"", 1},
+var units = map[string]int64{
+	"": 1, "B": 1,
+	"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40, "PiB": 1 << 50,
+	"KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "PB": 1e15,
 }
 
-// ParseSize reads a size; fractions ("1.5TiB") are allowed.
+// sizeForm bounds the digits too, so that no text is expensive to read.
+var sizeForm = regexp.MustCompile(`^([0-9]{1,19}(?:\.[0-9]{1,19})?) ?([KMGTP]i?B|B|)$`)
+
+// maxSize is the first size that is too big.
+var maxSize = new(big.Int).Lsh(big.NewInt(1), 63)
+
+// ParseSize reads a size; fractions ("1.5TiB") are allowed and rounded down to whole bytes.
 func ParseSize(text string) (Size, error) {
-	number := strings.TrimSpace(text)
-	for _, unit := range units {
-		digits, ok := strings.CutSuffix(number, unit.suffix)
-		if !ok {
-			continue
+	if form := sizeForm.FindStringSubmatch(strings.TrimSpace(text)); form != nil {
+		bytes, _ := new(big.Rat).SetString(form[1])
+		bytes.Mul(bytes, new(big.Rat).SetInt64(units[form[2]]))
+		if whole := new(big.Int).Div(bytes.Num(), bytes.Denom()); whole.Cmp(maxSize) < 0 {
+			return Size(whole.Uint64()), nil
 		}
-		value, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
-		bytes := value * float64(unit.bytes)
-		if err != nil || math.IsNaN(bytes) || bytes < 0 || bytes >= 1<<63 {
+	}
+	return 0, fmt.Errorf("%.60q is not a size: expected a number with one of B, KiB, MiB, GiB, TiB, PiB, KB, MB, GB, TB, PB, such as 100GiB", text)
+}
+
+// Exact gives the size so that ParseSize reads exactly it again: "100GiB", "1000001B".
+func (s Size) Exact() string {
+	value, unit := uint64(s), "B"
+	for _, next := range []string{"KiB", "MiB", "GiB", "TiB", "PiB"} {
+		if value == 0 || value%1024 != 0 {
 			break
 		}
-		return Size(bytes), nil
+		value, unit = value/1024, next
 	}
-	return 0, fmt.Errorf("%q is not a size: expected a number with one of B, KiB, MiB, GiB, TiB, PiB, KB, MB, GB, TB, PB, such as 100GiB", text)
+	return strconv.FormatUint(value, 10) + unit
 }
 
 // String gives the largest binary unit that keeps two decimals meaningful: "2.00 TiB", "100 GiB", "512 B".

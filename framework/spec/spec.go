@@ -35,7 +35,7 @@ type System struct {
 	Gateways    []string    `json:"gateways"` // https URLs; the first that answers is used
 	Credentials Credentials `json:"credentials"`
 	APIVersion  string      `json:"api-version,omitempty"` // "X.Y"; empty: asked from the gateway
-	TLS         TLS         `json:"tls,omitempty"`
+	TLS         TLS         `json:"tls,omitzero"`
 }
 
 // MDM is the cluster of metadata managers.
@@ -102,15 +102,15 @@ type Devices struct {
 
 // Package is where a component comes from, by family of distributions.
 type Package struct {
-	Deb Artifact `json:"deb,omitempty"`
-	RPM Artifact `json:"rpm,omitempty"`
+	Deb Artifact `json:"deb,omitzero"`
+	RPM Artifact `json:"rpm,omitzero"`
 }
 
 // Artifact is a file with its checksum (hex) and the version inside.
 type Artifact struct {
 	URL     string `json:"url"`
 	SHA256  string `json:"sha256"`
-	Version string `json:"version"`
+	Version string `json:"version,omitempty"`
 }
 
 // REXRay is what apps get their volumes from.
@@ -122,8 +122,8 @@ type REXRay struct {
 	FSType      string   `json:"fs-type"`   // ext4, xfs
 	FileMode    string   `json:"file-mode"` // octal
 	Thick       bool     `json:"thick,omitempty"`
-	Binary      string   `json:"binary,omitempty"`   // path on the agents
-	Artifact    Artifact `json:"artifact,omitempty"` // or where it comes from
+	Binary      string   `json:"binary,omitempty"`  // path on the agents
+	Artifact    Artifact `json:"artifact,omitzero"` // or where it comes from
 }
 
 // Pod is a kind of pod: this service has one, "node".
@@ -142,16 +142,16 @@ type Task struct {
 
 // Plan is an order of work.
 type Plan struct {
-	Strategy string `json:"strategy"` // serial, parallel, dependency
+	Strategy string `json:"strategy,omitempty"` // as in package plan; empty: serial
 	Phases   Phases `json:"phases"`
 }
 
-// Phases keep the order of the YAML map that they come from.
+// Phases keep the order of the YAML map that they come from; their JSON is an object in that order.
 type Phases []Phase
 
 // Phase is a set of steps: one per node of Pod (what they do is said by the name: install, rexray), or those of one of our operations.
 type Phase struct {
-	Name        string `json:"name"`
+	Name        string `json:"-"` // the key of the map
 	Pod         string `json:"pod,omitempty"`
 	Operation   string `json:"operation,omitempty"` // layout, storage, verify
 	Strategy    string `json:"strategy,omitempty"`
