@@ -12,9 +12,9 @@ type Attribute struct {
 	Text string `json:"text"`
 }
 
-// Node is an agent that may provide or consume storage.
+// Node is an agent that may provide or consume storage, and whose inventory is known: one that has not reported yet is left out.
 type Node struct {
-	Name       string // hostname
+	Name       string // hostname; one of its kind
 	Zone       string
 	Attributes []Attribute
 	Addresses  []string // as reported
@@ -66,6 +66,8 @@ type Device struct {
 	Size  spec.Size `json:"size"`
 	Media string    `json:"media"`
 	Pool  spec.Pool `json:"pool"`
+	// Attached is the ObservedDevice.ID that it has already; empty: it is still to be attached.
+	Attached string `json:"attached,omitempty"`
 }
 
 // Consumer is what a node's apps may use; the first pool is the default one.
@@ -145,7 +147,9 @@ type ObservedPool struct {
 	CapacityKB, SpareKB, UsedKB uint64
 	AvailableKB                 uint64 // for new volumes, after mirroring
 	Busy                        bool   // rebuild or rebalance is running
-	DegradedKB, FailedKB        uint64
+	// Ours says that we created it (the caller remembers): only then is a spare percentage above the needed one lowered again.
+	Ours                 bool
+	DegradedKB, FailedKB uint64
 }
 
 // ObservedSDS is a data server.
