@@ -1,0 +1,105 @@
+package executor
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/dcos-scaleio/scaleio/framework/fault"
+	"github.com/dcos-scaleio/scaleio/framework/inventory"
+)
+
+// encode gives a report of at most inventory.MaxReport bytes. What does not fit is left out in this order, and a warning says so: links of
+// devices that are not by id, devices from the end of the list, long messages.
+func encode(r inventory.Report) ([]byte, error) {
+	text, err := json.Marshal(r)
+	if err != nil || len(text) <= inventory.MaxReport {
+		return text, err
+	}
+	r.Devices, r.Warnings = slices.Clone(r.Devices), slices.Clone(r.Warnings)
+	r.Warnings = append(r.Warnings, "")
+	last := &r.Warnings[len(r.Warnings)-1]
+	for i := range r.Devices {
+		r.Devices[i].Links = slices.DeleteFunc(slices.Clone(r.Devices[i].Links), func(l string) bool { return !strings.HasPrefix(l, "/dev/disk/by-id/") })
+	}
+	*last = fmt.Sprintf("the report would have %d bytes, %d are possible: links of devices other than by id are left out", len(text), inventory.MaxReport)
+	if text, err = json.Marshal(r); err != nil || len(text) <= inventory.MaxReport {
+		return text, err
+	}
+	all, kept := r.Devices, len(r.Devices)
+	for kept > 0 && len(text) > inventory.MaxReport {
+		// By the size of a device in the mean, so that it takes few rounds.
+		over, each := len(text)-inventory.MaxReport, max(1, size(r.Devices)/kept)
+		kept = max(0, kept-max(1, over/each))
+		r.Devices = all[:kept]
+		*last = fmt.Sprintf("%d of %d devices are left out of this report, from %s on: it has room for %d bytes", len(all)-kept, len(all), all[kept].Path, inventory.MaxReport)
+		if text, err = json.Marshal(r); err != nil {
+			return nil, err
+		}
+	}
+	if len(text) <= inventory.MaxReport {
+		return text, nil
+	}
+	return short(r)
+}
+
+func size(devices []inventory.Device) int {
+	text, err := json.Marshal(devices)
+	if err != nil {
+		return 0
+	}
+	return len(text)
+}
+
+// short cuts every text that may be long. It is for reports that even without a device are too long, which no host of flesh and blood has.
+func short(r inventory.Report) ([]byte, error) {
+	const most, texts = 120, 40
+	cut := func(s string) string {
+		if len(s) > most {
+			return strings.ToValidUTF8(s[:most], "") + "…"
+		}
+		return s
+	}
+	r.Steps = slices.Clone(r.Steps)
+	for i := range r.Steps {
+		r.Steps[i].Message = cut(r.Steps[i].Message)
+	}
+	claims := map[string][]inventory.Refusal{}
+	for id, refusals := range r.Claims {
+		claims[id] = []inventory.Refusal{}
+		for _, refusal := range refusals[:min(1, len(refusals))] {
+			refusal.Reason = cut(refusal.Reason)
+			claims[id] = append(claims[id], refusal)
+		}
+	}
+	r.Claims = claims
+	last := r.Warnings[len(r.Warnings)-1]
+	r.Warnings = append(r.Warnings[:min(texts, len(r.Warnings)-1)], last)
+	for i := range r.Warnings {
+		r.Warnings[i] = cut(r.Warnings[i])
+	}
+	r.Addresses = r.Addresses[:min(texts, len(r.Addresses))]
+	text, err := json.Marshal(r)
+	if err == nil && len(text) > inventory.MaxReport {
+		err = fault.New(fault.Invalid, "report", "", "%d bytes even without devices, %d are possible", len(text), inventory.MaxReport)
+	}
+	return text, err
+}
+
+// summary is the report in one line, for whoever looks at the task in Mesos.
+func summary(r inventory.Report) string {
+	if r.Generation == 0 {
+		return fmt.Sprintf("%d devices found", len(r.Devices))
+	}
+	done := 0
+	for _, s := range r.Steps {
+		switch s.State {
+		case inventory.Done:
+			done++
+		case inventory.Retry, inventory.Failed:
+			return fmt.Sprintf("generation %d: %s: %s", r.Generation, s.Name, s.Message)
+		}
+	}
+	return fmt.Sprintf("generation %d: %d of %d steps done", r.Generation, done, len(r.Steps))
+}
