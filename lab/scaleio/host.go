@@ -5,6 +5,8 @@ import (
 	"net"
 	"strings"
 	"sync"
+
+	"github.com/dcos-scaleio/scaleio/framework/fault"
 )
 
 // Disks answers for a node what is at a path, so that a device is refused as a real SDS would refuse it. It is called with the
@@ -181,7 +183,7 @@ func (s *System) ConnectSDC(guid, ip string, h SDCHost) (id string, err error) {
 	s.do(func() {
 		c := s.sdcByGUID[guid]
 		if c != nil && c.connected && c.ips[0] != ip {
-			err = refuse("SDC_GUID_ALREADY_EXISTS")
+			err = fault.New(fault.Conflict, "sdc "+guid, "connect from "+ip, "%w: it is connected from %s", refuse("SDC_GUID_ALREADY_EXISTS"), c.ips[0])
 			return
 		}
 		if c == nil {

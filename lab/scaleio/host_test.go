@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/dcos-scaleio/scaleio/framework/fault"
 	"github.com/dcos-scaleio/scaleio/lab/scaleio"
 )
 
@@ -80,7 +81,7 @@ func TestSDCHostIsTold(t *testing.T) {
 		t.Errorf("it came back as %s, was %s", got, id)
 	}
 	again.wants(t, "when it is back", "+b", "+a")
-	if _, err := r.s.ConnectSDC(guid, "10.0.0.99", nil); err == nil {
+	if _, err := r.s.ConnectSDC(guid, "10.0.0.99", nil); fault.KindOf(err) != fault.Conflict {
 		t.Error("two hosts have one guid")
 	}
 }

@@ -8,7 +8,7 @@ type maintenanceState string
 const (
 	none     maintenanceState = "NoMaintenance"
 	entering maintenanceState = "SetMaintenanceInProgress"
-	within_  maintenanceState = "InMaintenance"
+	inside   maintenanceState = "InMaintenance"
 	exiting  maintenanceState = "ExitMaintenanceInProgress"
 )
 
@@ -26,7 +26,7 @@ type maintenance struct {
 }
 
 // holds says whether the SDS may be away without its data counting as lost.
-func (m maintenance) holds() bool { return m.state == within_ || m.state == exiting }
+func (m maintenance) holds() bool { return m.state == inside || m.state == exiting }
 
 func (m maintenance) kindShown() string {
 	if m.state == none {
@@ -56,7 +56,7 @@ func (s *System) enterMaintenance(b body, kind maintenanceKind) ([]*sds, error) 
 			}
 		}
 		d.maintenance.transfer = s.move(share, func() {
-			d.maintenance.state, d.maintenance.transfer = within_, nil
+			d.maintenance.state, d.maintenance.transfer = inside, nil
 			s.reassessAll(d)
 		})
 		s.touch("Sds")

@@ -1,0 +1,157 @@
+package mesos
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// workRoot is where the emulator's agents keep their sandboxes in a replay; below it the paths are the recorded ones.
+var workRoot string
+
+var hostAttributes = []Attribute{
+	{Name: "scaleio-sds-domains", Text: "mydomain"}, {Name: "scaleio-sds-mydomain", Text: "mypool"}, {Name: "scaleio-sds-mypool", Text: "/dev/xvdf"},
+	{Name: "scaleio-sdc-domains", Text: "mydomain"}, {Name: "scaleio-sdc-mydomain", Text: "mypool"},
+}
+
+func recordedAgent(hostname string, launcher Launcher) AgentConfig {
+	n, _ := strconv.Atoi(hostname[strings.LastIndex(hostname, ".")+1:])
+	return AgentConfig{Hostname: hostname, Address: hostname + ":5051", Attributes: hostAttributes, Launcher: launcher,
+		Resources: "cpus:2;mem:1024;disk:2048;ports:[31000-31010]", WorkDir: workRoot + "/var/lib/mesos-01/run/agent" + strconv.Itoa(n-1) + "-work"}
+}
+
+// cast finds the recorded agents: host by host in the order of their ids, as offers, notes and answers name them.
+func cast(steps []step) []string {
+	hosts := map[int]string{}
+	var walk func(any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			if host, ok := v["hostname"].(string); ok {
+				if id, ok := path(v, "agent_id", "value").(string); ok {
+					if at := strings.LastIndex(id, "-S"); at > 0 {
+						n, _ := strconv.Atoi(id[at+2:])
+						hosts[n] = host
+					}
+				}
+			}
+			for _, one := range v {
+				walk(one)
+			}
+		case []any:
+			for _, one := range v {
+				walk(one)
+			}
+		}
+	}
+	for _, s := range steps {
+		walk(s.Event)
+	}
+	var out []string
+	for n := 0; hosts[n] != ""; n++ {
+		out = append(out, hosts[n])
+	}
+	return out
+}
+
+var masterIDs = regexp.MustCompile(`"master_info":\{"id":"([0-9a-f-]{36})"`)
+
+func newReplay(t testing.TB, name string, st story) *replay {
+	steps, err := readScenario(trafficDir + "/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &replay{t: t, name: name, steps: steps, story: st, net: newMemnet(), agents: map[string]*Agent{}, ids: newIdents(),
+		streams: map[string]*replayStream{}, skipped: map[string]string{}}
+	r.ids.strip = workRoot
+	cfg := Config{}.Real()
+	cfg.Listen = r.net.Listen
+	cfg.LaunchDelay = 110 * time.Millisecond // of the recorded Mesos, built without optimisation
+	for i := range steps {
+		if found := masterIDs.FindStringSubmatch(steps[i].Record); found != nil {
+			cfg.MasterID = found[1]
+			break
+		}
+	}
+	if st.config != nil {
+		st.config(&cfg)
+	}
+	hosts := st.agents
+	if hosts == nil {
+		hosts = cast(steps)
+	}
+	r.m = NewMaster(cfg)
+	if err := r.m.Start("127.0.0.1:5050"); err != nil {
+		t.Fatal(err)
+	}
+	// The allocator's cycles fall where the recording's offers do: the master is as much older as that takes.
+	phase := st.phase
+	if phase == 0 {
+		phase = cycle(steps)
+	}
+	r.began = time.Now()
+	r.m.allocator.since = r.began.Add(time.Duration(phase * float64(time.Second))).Add(-10 * time.Second)
+	for _, host := range hosts {
+		a, err := r.m.AddAgent(recordedAgent(host, shell{r.play}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.agents[host] = a
+	}
+	return r
+}
+
+// cycle guesses when allocation cycles fell: at the fraction of a second at which offers came that no request before them explains.
+func cycle(steps []step) float64 {
+	var fractions []float64
+	last := -1.0
+	for _, s := range steps {
+		switch {
+		case s.Kind == "subscribe-head" || s.Kind == "exchange" && strings.Contains(s.Name, "REVIVE"):
+			last = s.T
+		case eventType(s.Event) == "OFFERS" && s.T-last > 0.3:
+			fractions = append(fractions, s.T-float64(int(s.T)))
+		}
+	}
+	if len(fractions) == 0 {
+		return 0.5
+	}
+	slices.Sort(fractions)
+	return fractions[len(fractions)/2]
+}
+
+// TestRecordedTraffic replays every scenario that is in scope and holds it to the recording.
+func TestRecordedTraffic(t *testing.T) {
+	names := scenarios(t)
+	workRoot = t.TempDir()
+	only := os.Getenv("SCENARIO")
+	for _, name := range names {
+		st, ok := stories[name]
+		if !ok || only != "" && !strings.HasPrefix(name, only) {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newReplay(t, name, st)
+				if st.setup != nil {
+					st.setup(r)
+				}
+				r.run()
+				r.rest()
+				r.m.Close()
+				synctest.Wait()
+				for _, one := range append(sides.drain(), r) {
+					for _, miss := range one.missed {
+						t.Errorf("%s/%s", one.name, miss)
+					}
+					t.Logf("%s: %d of %d steps held, %d skipped; events %.2f s early to %.2f s late", one.name, one.held, len(one.steps), len(one.skipped), one.fast, one.slow)
+				}
+			})
+		})
+	}
+}
