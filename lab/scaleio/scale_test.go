@@ -110,13 +110,13 @@ func BenchmarkListSDSs(b *testing.B) {
 
 // TestManyAtOnce is for the race detector: clients, nodes, faults and lookers at the same time.
 func TestManyAtOnce(t *testing.T) {
-	s, pool := many(t, 30)
+	s, pool := many(t, 10)
 	w := serve(t, s)
 	host := &node{s: s}
 	var all sync.WaitGroup
 	run := func(work func(i int)) {
 		all.Go(func() {
-			for i := range 40 {
+			for i := range 10 {
 				work(i)
 			}
 		})
@@ -144,7 +144,7 @@ func TestManyAtOnce(t *testing.T) {
 	run(func(int) { s.Snapshot(); s.Calls(); s.DrvCfg("GUID-10.0.0.1") })
 	run(func(int) { s.Faults().Inject(scaleio.Fault{Method: "PATCH"})(); s.Faults().HideLinks(false) })
 	all.Wait()
-	if n := len(s.Snapshot().Volumes); n != 30+160 {
+	if n := len(s.Snapshot().Volumes); n != 10+40 {
 		t.Errorf("%d volumes", n)
 	}
 }

@@ -108,3 +108,33 @@ func TestVolumesAndSnapshots(t *testing.T) {
 	r.act("ProtectionDomain", r.pd, "inactivateProtectionDomain", nil)
 	r.refused("FD_NOT_ACTIVE", "POST", "/api/types/Volume/instances", o{"storagePoolId": r.pool, "volumeSizeInGb": 8})
 }
+
+// TestNamesAreFreeAgain: the name of what was removed or renamed can be given anew, and finds nothing before that.
+func TestNamesAreFreeAgain(t *testing.T) {
+	r := newRig(t)
+	r.s.StartSDS("10.0.0.9", disks)
+	for _, c := range []struct {
+		kind, remove, rename, param string
+		body                        o
+	}{
+		{"ProtectionDomain", "removeProtectionDomain", "setProtectionDomainName", "name", o{}},
+		{"StoragePool", "removeStoragePool", "setStoragePoolName", "name", o{"protectionDomainId": r.pd, "mediaType": "HDD"}},
+		{"FaultSet", "removeFaultSet", "setFaultSetName", "newName", o{"protectionDomainId": r.pd}},
+		{"Sds", "removeSds", "setSdsName", "name", o{"protectionDomainId": r.pd, "sdsIpList": []o{{"ip": "10.0.0.9"}}}},
+		{"Volume", "removeVolume", "setVolumeName", "newName", o{"storagePoolId": r.pool, "volumeSizeInGb": 8}},
+	} {
+		c.body["name"] = "again"
+		find := o{"name": "again", "protectionDomainId": r.pd}
+		id := r.create(c.kind, c.body)
+		r.act(c.kind, id, c.rename, o{c.param: "other"})
+		if status, answer := r.ask("POST", "/api/types/"+c.kind+"/instances/action/queryIdByKey", find); status != 500 {
+			t.Errorf("%s: the old name finds %v", c.kind, answer)
+		}
+		r.act(c.kind, id, c.rename, o{c.param: "again"})
+		r.act(c.kind, id, c.remove, nil)
+		if status, answer := r.ask("POST", "/api/types/"+c.kind+"/instances/action/queryIdByKey", find); status != 500 {
+			t.Errorf("%s: a removed one's name finds %v", c.kind, answer)
+		}
+		r.act(c.kind, r.create(c.kind, c.body), c.remove, nil)
+	}
+}
