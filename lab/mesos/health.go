@@ -29,9 +29,9 @@ func (r *commandRun) checkHealth() {
 	r.health.after(check.GetDelaySeconds())
 }
 
-func (h *health) after(seconds float64) {
+func (h *health) after(secs float64) {
 	m := h.run.executor.agent.master
-	h.timer = m.after(span(seconds), func() {
+	h.timer = m.after(inSeconds(secs), func() {
 		l := h.run.executor.launch()
 		l.setCommand(h.check.Command)
 		launcher := h.run.executor.agent.cfg.Launcher
@@ -39,7 +39,7 @@ func (h *health) after(seconds float64) {
 	})
 }
 
-func span(seconds float64) time.Duration { return time.Duration(seconds * float64(time.Second)) }
+func inSeconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
 
 // once runs the command once. It takes the lock for each step.
 func (h *health) once(launcher Launcher, l Launch) {
@@ -52,7 +52,7 @@ func (h *health) once(launcher Launcher, l Launch) {
 		if h.stopped || m.closed {
 			process.Kill()
 		}
-		h.timer = m.after(span(h.check.GetTimeoutSeconds()), process.Kill)
+		h.timer = m.after(inSeconds(h.check.GetTimeoutSeconds()), process.Kill)
 		m.mu.Unlock()
 		status = process.Wait()
 	}
@@ -77,7 +77,7 @@ func (h *health) result(healthy bool) {
 		return
 	case healthy:
 		h.passed, h.failures = true, 0
-	case !h.passed && h.check.GetGracePeriodSeconds() > 0 && now.Sub(h.since) <= span(h.check.GetGracePeriodSeconds()):
+	case !h.passed && h.check.GetGracePeriodSeconds() > 0 && now.Sub(h.since) <= inSeconds(h.check.GetGracePeriodSeconds()):
 		return
 	default:
 		h.failures++
