@@ -73,6 +73,8 @@ type Core struct {
 type Deployment struct {
 	Committed bool `json:"committed"` // the first layout was accepted
 	Complete  bool `json:"complete"`  // the deploy plan was COMPLETE once
+	// Pools are those that we create or created: only their spare capacity is lowered again when there are more nodes to share it.
+	Pools map[string]bool `json:"pools,omitempty"`
 }
 
 // New makes a core for a validated spec.

@@ -87,8 +87,7 @@ func (c *Core) derive(n *Node) {
 }
 
 func (c *Core) limits() inventory.Limits {
-	d := c.cfg.Spec.ScaleIO.Devices
-	return inventory.Limits{MinSize: uint64(d.MinSize), MaxSize: uint64(d.MaxSize), Exclude: d.Exclude, AllowLoop: d.AllowLoop}
+	return layout.DeviceLimits(c.cfg.Spec.ScaleIO.Devices)
 }
 
 // packages are the components that the node's part calls for. Every node is a client; only one that provides devices is a server.
@@ -109,7 +108,8 @@ func (c *Core) mdms() []string {
 	if o := c.storage.observed; o != nil && len(o.MDMs) > 0 {
 		return o.MDMs
 	}
-	return c.cfg.Spec.ScaleIO.System.MDM.Addresses
+	all := c.cfg.Spec.ScaleIO.System.MDM.Addresses // managers first: two of three, three of five
+	return all[:len(all)-len(all)/2]
 }
 
 // workREXRay gives the node its REX-Ray configuration.

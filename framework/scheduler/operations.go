@@ -32,7 +32,7 @@ func (c *Core) operationsStatus(p *plan.Plan, step string) standing {
 		return c.unobserved()
 	}
 	ops := c.storage.byStep[step]
-	if len(ops) == 0 || p == c.deploy && c.deployment.Complete && c.nodes[step] == nil {
+	if len(ops) == 0 || c.nodes[step] == nil && p != c.owner(step) {
 		return standing{plan.Complete, "in place"}
 	}
 	for _, op := range ops {
@@ -46,6 +46,14 @@ func (c *Core) operationsStatus(p *plan.Plan, step string) standing {
 		}
 	}
 	return standing{plan.Pending, ops[0].Key()}
+}
+
+// owner is the plan that carries out the operations of a domain or pool: once deployed, what later nodes bring about belongs to expand.
+func (c *Core) owner(step string) *plan.Plan {
+	if c.deployment.Complete && c.phase(c.expand, roleStorage).Step(step) != nil || c.phase(c.deploy, roleStorage).Step(step) == nil {
+		return c.expand
+	}
+	return c.deploy
 }
 
 func (c *Core) unobserved() standing {
@@ -98,8 +106,8 @@ func (c *Core) refused(n *Node) string {
 // workStorage starts the operations of a step whose turn it is.
 func (c *Core) workStorage(p *plan.Plan, step string) {
 	n := c.nodes[step]
-	if n == nil && p == c.deploy && c.deployment.Complete {
-		return // later changes of a pool belong to expand
+	if n == nil && p != c.owner(step) {
+		return
 	}
 	s := &c.storage
 	if s.observed == nil || !c.deployment.Committed || s.err != nil && s.wanted {
@@ -136,6 +144,13 @@ func (c *Core) start(op layout.Operation, n *Node) {
 	if a == nil {
 		a = &attempt{}
 		s.attempts[op.Key()] = a
+	}
+	if name := op.Pool.String(); op.Kind == layout.CreatePool && !c.deployment.Pools[name] {
+		if c.deployment.Pools == nil {
+			c.deployment.Pools = map[string]bool{}
+		}
+		c.deployment.Pools[name] = true
+		c.put(keyDeployment, c.deployment)
 	}
 	a.running, a.retryAt = true, time.Time{}
 	s.sends = append(s.sends, op)

@@ -90,6 +90,13 @@ func (c *Core) syncPlan(p *plan.Plan, members []*Node) {
 			rexray.AddStep(n.Name, c.servedAfter(p, n)...)
 		}
 	}
+	if p == c.expand && storage != nil && c.deployment.Complete && len(members) > 0 {
+		for name := range c.storage.byStep {
+			if c.nodes[name] == nil {
+				storage.AddStep(name)
+			}
+		}
+	}
 	if storage != nil {
 		storage.SortSteps(func(a, b *plan.Step) int {
 			return cmp.Or(cmp.Compare(c.rank(a), c.rank(b)), cmp.Compare(a.Name, b.Name))

@@ -114,6 +114,15 @@ func (c *Core) systemObserved(in SystemObserved) {
 	}
 	s.tries, s.retryAt, s.lookAt = 0, time.Time{}, c.now.Add(lookEvery)
 	s.observed, s.stale = in.System, true
+	c.markOurs()
+}
+
+// markOurs tells the planner which pools we created.
+func (c *Core) markOurs() {
+	pools := c.storage.observed.Pools
+	for i := range pools {
+		pools[i].Ours = c.deployment.Pools[pools[i].Domain+"/"+pools[i].Name]
+	}
 }
 
 // applied takes the end of an operation. What failed is tried again, never taken for done (the original's W1).
@@ -143,6 +152,7 @@ func (c *Core) applied(in Applied) {
 	s.byStep[step] = slices.DeleteFunc(s.byStep[step], func(o layout.Operation) bool { return o.Key() == key })
 	if s.observed != nil {
 		s.observed.Absorb(in.Operation)
+		c.markOurs()
 	}
 	if n := c.nodes[in.Operation.Node]; n != nil {
 		n.review = true

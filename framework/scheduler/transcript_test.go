@@ -248,6 +248,12 @@ func shows(w *world, rest []string) string {
 			count[d.Domain+"/"+d.Pool]++
 		}
 		return w.counts(count)
+	case "spare":
+		var lines []string
+		for _, p := range w.observed.Pools {
+			lines = append(lines, fmt.Sprintf("%s/%s %d percent", p.Domain, p.Name, p.SparePercent))
+		}
+		return strings.Join(lines, "\n")
 	case "refused":
 		var lines []string
 		for _, v := range w.core.Preview().Verdicts {
@@ -263,6 +269,9 @@ func shows(w *world, rest []string) string {
 			return rest[1] + " does not exist"
 		}
 		return fmt.Sprintf("%s  %s  %s", rest[1], s.Status(), s.Message())
+	}
+	if strings.Contains(rest[0], "/") {
+		return rest[0] + "  " + standingOf(w, rest[0])
 	}
 	return w.show(rest[0])
 }
