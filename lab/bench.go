@@ -210,7 +210,7 @@ func commandBench(args []string, stdout, stderr io.Writer) int {
 	if err := set.Parse(args); err != nil {
 		return exitUsage
 	}
-	if err := programs.find(); err != nil {
+	if err := programs.find(false); err != nil {
 		fmt.Fprintln(stderr, err)
 		return exitUsage
 	}

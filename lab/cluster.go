@@ -200,7 +200,7 @@ func (c *Cluster) addMachine(name string, a scenario.Agent) (*host.Host, error) 
 	c.mu.Unlock()
 	cfg := host.Config{Dir: c.path("h", name), Hostname: name, IP: fmt.Sprintf("10.1.%d.%d", index/250, index%250+1), Family: a.Family,
 		Devices: devices(a.Devices), Storage: c.system, MDMs: mdms, Binary: c.programs.Lab, Socket: c.path("s"), Volumes: c.path("v"),
-		RestartSec: time.Second, Log: c.log,
+		RestartPause: time.Second, Log: c.log,
 		Programs: map[string]host.Program{"rexray": rexray.Program},
 		Commands: map[string]host.Command{"rexray": rexray.Command, "dvdcli": consumer.Dvdcli}}
 	if c.setup.inProcess {

@@ -106,15 +106,19 @@ func parseUp(args []string, stderr io.Writer) (*upFlags, error) {
 	if set.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q", set.Arg(0))
 	}
-	return f, f.programs.find()
+	return f, f.programs.find(true)
 }
 
 // find fills in the programs that lie next to this one.
-func (p *Programs) find() (err error) {
+func (p *Programs) find(withExecutor bool) (err error) {
 	if p.Lab, err = os.Executable(); err != nil {
 		return err
 	}
-	for name, place := range map[string]*string{"scaleio-scheduler": &p.Scheduler, "scaleio-executor": &p.Executor} {
+	needed := map[string]*string{"scaleio-scheduler": &p.Scheduler}
+	if withExecutor {
+		needed["scaleio-executor"] = &p.Executor
+	}
+	for name, place := range needed {
 		if *place == "" {
 			*place = filepath.Join(filepath.Dir(p.Lab), name)
 		}

@@ -63,7 +63,7 @@ func newCluster(t *testing.T, version, password string) *cluster {
 	c := &cluster{system: system}
 	for i := range 3 {
 		h, err := host.New(host.Config{Dir: filepath.Join(dir, fmt.Sprint("agent-", i+1)), Hostname: fmt.Sprint("agent-", i+1), IP: fmt.Sprint("10.1.0.", i+1),
-			Family: "deb", Storage: system, MDMs: mdms, Volumes: filepath.Join(dir, "volumes"), RestartSec: 50 * time.Millisecond,
+			Family: "deb", Storage: system, MDMs: mdms, Volumes: filepath.Join(dir, "volumes"), RestartPause: 50 * time.Millisecond,
 			Devices:  []host.Device{{Path: "/dev/xvdf", Size: 1 << 40}},
 			Programs: map[string]host.Program{"rexray": rexray.Program},
 			Commands: map[string]host.Command{"dvdcli": consumer.Dvdcli, "rexray": rexray.Command}})
@@ -175,15 +175,15 @@ func TestREXRayCannotUseAGatewayThatTakesBearerTokensOnly(t *testing.T) {
 // awaitDeath waits until the REX-Ray of a machine has said why it died.
 func awaitDeath(t *testing.T, c *cluster, why string) {
 	t.Helper()
-	for {
+	for look := time.NewTicker(10 * time.Millisecond); ; <-look.C { // a unit tells nobody that it died
 		state, text := c.hosts[0].Unit("scaleio-rexray")
 		if strings.Contains(text, why) {
+			look.Stop()
 			return
 		}
 		if state != "active" && state != "activating" {
 			t.Fatal(state, text)
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 }
 

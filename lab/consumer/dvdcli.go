@@ -28,7 +28,11 @@ func Dvdcli(ctx context.Context, h *host.Host, c host.Call) host.Result {
 	}
 	out, err := withRetries(ctx, func() (string, error) { return once(ctx, h, c.Argv[1], driver, name, options, explicit) })
 	if err != nil {
-		return host.Result{Stderr: fmt.Sprintf("time=%q level=error msg=%q\n", time.Now().Format(time.RFC3339), err.Error()), Status: 1}
+		text := err.Error()
+		if errors.Is(err, errNoPlugin) {
+			text = "Error looking up volume plugin " + text
+		}
+		return host.Result{Stderr: fmt.Sprintf("time=%q level=error msg=%q\n", time.Now().Format(time.RFC3339), text), Status: 1}
 	}
 	return host.Result{Stdout: out, Stderr: fmt.Sprintf("time=%q level=info msg=\"%s %s\"\n", time.Now().Format(time.RFC3339), c.Argv[1], name)}
 }
@@ -76,7 +80,7 @@ func withRetries(ctx context.Context, try func() (string, error)) (out string, e
 func once(ctx context.Context, h *host.Host, command, driver, name string, options map[string]string, explicit bool) (string, error) {
 	p, err := find(h.Dir(), driver)
 	if err != nil {
-		return "", fmt.Errorf("Error looking up volume plugin %s: %w", driver, err)
+		return "", fmt.Errorf("%s: %w", driver, err)
 	}
 	named := map[string]any{"Name": name}
 	switch command {

@@ -40,9 +40,9 @@ type Config struct {
 	Binary   string             // what the links to programs point to; "" makes them empty files, for in-process use
 	Socket   string             // of Serve, told to the programs; at most 100 bytes
 	Volumes  string             // directory that holds the data of the volumes of the system, shared by all machines
-	// RestartSec bounds the RestartSec of units; 0 leaves it to the unit.
-	RestartSec time.Duration
-	Log        *slog.Logger
+	// RestartPause bounds the RestartSec of units; 0 leaves it to the unit.
+	RestartPause time.Duration
+	Log          *slog.Logger
 }
 
 // Host is a machine. Safe for use by several goroutines.

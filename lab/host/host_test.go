@@ -188,7 +188,7 @@ func TestProbesShowTheDisks(t *testing.T) {
 func TestUnits(t *testing.T) {
 	starts := make(chan host.Process, 10)
 	h, _ := machine(t, "deb", func(c *host.Config) {
-		c.RestartSec = time.Millisecond
+		c.RestartPause = time.Millisecond
 		c.Programs = map[string]host.Program{"thing": func(ctx context.Context, p host.Process) int {
 			p.Ready()
 			starts <- p
