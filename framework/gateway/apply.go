@@ -111,7 +111,7 @@ func (t *task) idByName(kind, name string) (string, error) {
 	if name == "" {
 		return "", fault.New(fault.Internal, "", "", "the operation names no %s", kind)
 	}
-	id, err := t.e.word(t.e.request(t.ctx, http.MethodPost, "/api/types/"+kind+"/instances/action/queryIdByKey", map[string]string{"name": name}))
+	id, err := t.e.ask(t.ctx, http.MethodPost, "/api/types/"+kind+"/instances/action/queryIdByKey", map[string]string{"name": name})
 	switch {
 	case err == nil:
 		return id, nil

@@ -5,12 +5,14 @@
 // an answer that was lost on the way. What is there under our name but not as we would have it is a Conflict and is not touched.
 // Errors are of package fault and say what the operator can do; none holds a secret.
 //
-// The calls are those of github.com/dell/goscaleio, with raw ones for what it lacks, all through one http.Client per gateway. What goscaleio
-// cannot do is done underneath it, in endpoint (endpoint.go, login.go), which stands in that client as its http.RoundTripper:
+// The calls are those of github.com/dell/goscaleio, with raw ones for what it lacks, all through goscaleio's http.Client. What goscaleio
+// cannot do is done underneath it, in endpoint (endpoint.go, login.go), which stands there as the http.RoundTripper:
 //   - TLS. goscaleio's constructor knows "insecure" and the system's roots only, and its client takes no http.Client; so httpClient (goscaleio.go)
 //     reads the pointer to the one it made and the transport is set there: public fields of net/http from then on. It fails at Dial, and
 //     closed, should another goscaleio hide the pointer elsewhere. The other way, a proxy of our own on a loopback port, would have handed
 //     the password to the loopback interface and an open port to every process of the machine.
+//   - The gateway. There is one goscaleio client in the process, because its constructor writes package variables that every call reads; the
+//     gateway that a request is for is in its context, and a request without one is not sent.
 //   - Login. GET /api/login and /api/version are asked here, because goscaleio's Authenticate recurses without end when /api/version refuses
 //     a fresh token, misreads "3.10" and hides why it failed. goscaleio never holds a password or a token; what it may print
 //     (GOSCALEIO_DEBUG, GOSCALEIO_SHOWHTTP) shows none.
@@ -23,6 +25,6 @@
 // where the whole operation begins anew with its look-up; a refused password or certificate does not. All must manage one system: the one that
 // SystemName names, or else the one that the first login found.
 //
-// A Client is safe for use by several goroutines and owns none. goscaleio's package variables are written by Dial only, which a lock
-// keeps apart from calls; its client remembers the context of the next call, so every call works on a copy of it. Logins at one gateway take turns.
+// A Client is safe for use by several goroutines and owns none. goscaleio's client remembers the context of the next call, so every call works
+// on a copy of it and makes one request. Calls run side by side; logins at one gateway take turns.
 package gateway

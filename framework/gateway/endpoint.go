@@ -17,8 +17,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/dell/goscaleio"
-
 	"github.com/dcos-scaleio/scaleio/framework/fault"
 )
 
@@ -31,10 +29,9 @@ const (
 // of goscaleio's client and of ours.
 type endpoint struct {
 	config  *Config
-	base    string                  // https://host[:port]
-	wire    http.RoundTripper       // checks the certificate
-	scaleio *goscaleio.Client       // copied for each call, never written
-	http    *http.Client            // goscaleio's, sending through this endpoint
+	base    string            // https://host[:port]
+	wire    http.RoundTripper // checks the certificate
+	scaleio *library
 	managed *atomic.Pointer[string] // the id of the system that the first login found; one for all gateways of a Client
 
 	session atomic.Pointer[session] // nil: not logged in
@@ -49,11 +46,8 @@ type endpoint struct {
 func newEndpoint(config *Config, base string, wire http.RoundTripper, managed *atomic.Pointer[string]) (*endpoint, error) {
 	e := &endpoint{config: config, base: base, wire: wire, managed: managed, turn: make(chan struct{}, 1)}
 	var err error
-	if e.scaleio, e.http, err = newGoscaleio(base); err != nil {
-		return nil, err
-	}
-	e.http.Transport, e.http.Timeout = e, config.Timeout
-	return e, nil
+	e.scaleio, err = goscaleioOnce()
+	return e, err
 }
 
 func (e *endpoint) object() string { return "gateway " + e.base }
@@ -226,12 +220,21 @@ func place(resp *http.Response) string {
 
 // do makes one raw call, for what goscaleio lacks. A nil body is none; the answer goes to out.
 func (e *endpoint) do(ctx context.Context, method, path string, body, out any) error {
+	ctx, cancel := e.bound(ctx)
+	defer cancel()
 	resp, err := e.request(ctx, method, path, body)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
 	return e.explain(json.NewDecoder(resp.Body).Decode(out))
+}
+
+// ask makes one raw call that is answered by one word.
+func (e *endpoint) ask(ctx context.Context, method, path string, body any) (string, error) {
+	ctx, cancel := e.bound(ctx)
+	defer cancel()
+	return e.word(e.request(ctx, method, path, body))
 }
 
 func (e *endpoint) request(ctx context.Context, method, path string, body any) (*http.Response, error) {
@@ -247,7 +250,7 @@ func (e *endpoint) request(ctx context.Context, method, path string, body any) (
 	if err != nil {
 		return nil, e.fault(fault.Internal, "%w", err)
 	}
-	resp, err := e.http.Do(req)
+	resp, err := e.scaleio.http.Do(req)
 	return resp, e.explain(err)
 }
 

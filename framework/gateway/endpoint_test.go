@@ -36,26 +36,36 @@ func domain(name string) layout.Operation {
 }
 
 func TestHTTPClient(t *testing.T) {
-	var seen string
-	client, sender, err := newGoscaleio("http://gateway.invalid")
-	if err != nil {
-		t.Fatal(err)
-	}
-	sender.Transport = roundTripper(func(req *http.Request) (*http.Response, error) {
-		seen = req.URL.String()
-		return nil, errors.New("enough")
+	f := newFake(t)
+	c := f.dial(t)
+	e := c.endpoints[0]
+	err := e.call(t.Context(), func(c *goscaleio.Client) error {
+		_, err := c.GetInstance("")
+		return err
 	})
-	if _, err := client.GetInstance(""); err == nil || seen != "http://gateway.invalid/api/types/System/instances" {
-		t.Errorf("goscaleio does not send through the client that was found: saw %q, error %v", seen, err)
+	if err != nil || f.count("GET /api/types/System/instances") != 2 { // one is the login's
+		t.Errorf("goscaleio does not send through the endpoint: %v, calls %v", err, f.called())
 	}
 	if _, err := httpClient(&goscaleio.Client{}); err == nil {
 		t.Error("a client without an http.Client in it must be refused")
 	}
 }
 
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+// goscaleio forgets the context with the first request: the second one must not go out some other way.
+func TestCallOfTwoRequestsIsRefused(t *testing.T) {
+	f := newFake(t)
+	e := f.dial(t).endpoints[0]
+	err := e.call(t.Context(), func(c *goscaleio.Client) error {
+		if _, err := c.GetInstance(""); err != nil {
+			t.Error(err)
+		}
+		_, err := goscaleio.NewSystem(c).GetMDMClusterDetails()
+		return err
+	})
+	if fault.KindOf(err) != fault.Internal || !strings.Contains(err.Error(), "only one") || f.count("POST /api/instances/System/queryMdmCluster") != 0 {
+		t.Error(err, f.called())
+	}
+}
 
 func TestDialRefusesWhatCannotWork(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty.pem")

@@ -8,22 +8,30 @@ import (
 	"sync"
 
 	"github.com/dell/goscaleio"
+
+	"github.com/dcos-scaleio/scaleio/framework/fault"
 )
 
-// packageVariables keeps the headers that goscaleio holds in package variables: written by its constructor, read by every call.
-var packageVariables sync.RWMutex
+// library is goscaleio with its http.Client.
+type library struct {
+	client *goscaleio.Client // copied for each call, never written
+	http   *http.Client
+}
 
-// newGoscaleio makes a client for base and gives the http.Client that it sends with.
-func newGoscaleio(base string) (*goscaleio.Client, *http.Client, error) {
-	packageVariables.Lock()
-	defer packageVariables.Unlock()
-	client, err := goscaleio.NewClientWithArgs(base, "", 0, false, false)
+// goscaleioOnce gives the one goscaleio client of the process: its constructor writes package variables that every call reads. Which gateway
+// a call goes to travels in its context.
+var goscaleioOnce = sync.OnceValues(func() (*library, error) {
+	client, err := goscaleio.NewClientWithArgs("http://gateway.invalid", "", 0, false, false)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	sender, err := httpClient(client)
-	return client, sender, err
-}
+	if err != nil {
+		return nil, err
+	}
+	sender.Transport = byContext{}
+	return &library{client, sender}, nil
+})
 
 // httpClient gives the http.Client inside goscaleio's client: Client.api is an interface that holds a *client whose field http it is
 // (v1.20.0; TestHTTPClient fails when it moves). Only a pointer is read.
@@ -40,11 +48,29 @@ func httpClient(client *goscaleio.Client) (*http.Client, error) {
 	return (*http.Client)(field.UnsafePointer()), nil
 }
 
-// call lets do make one call of goscaleio. The context holds for the first request only (goscaleio forgets it then), so do calls
-// nothing that makes more than one.
+// byContext sends a request through the endpoint in its context. It is that value's key, too.
+type byContext struct{}
+
+func (byContext) RoundTrip(req *http.Request) (*http.Response, error) {
+	e, ok := req.Context().Value(byContext{}).(*endpoint)
+	if !ok {
+		if req.Body != nil {
+			req.Body.Close()
+		}
+		return nil, fault.New(fault.Internal, "", "", "a request for no gateway: goscaleio forgets the context after its first request, so a call may make only one")
+	}
+	return e.RoundTrip(req)
+}
+
+// call lets do make one call of goscaleio, of one request.
 func (e *endpoint) call(ctx context.Context, do func(*goscaleio.Client) error) error {
-	packageVariables.RLock()
-	defer packageVariables.RUnlock()
-	once := *e.scaleio
+	ctx, cancel := e.bound(ctx)
+	defer cancel()
+	once := *e.scaleio.client
 	return e.explain(do(once.WithContext(ctx)))
+}
+
+// bound is a context of one call at this endpoint.
+func (e *endpoint) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithValue(ctx, byContext{}, e), e.config.Timeout)
 }
