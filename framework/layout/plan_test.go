@@ -233,6 +233,15 @@ func TestAddresses(t *testing.T) {
 			t.Errorf("%v, expected %v", sds.Addresses, want)
 		}
 	}
+	o := &layout.Observed{SDSs: []layout.ObservedSDS{{Name: "stranger", Domain: "engineering", Addresses: []string{"172.17.0.1"}}}}
+	for i, sds := range layout.Plan(s, nodes, o).SDSs {
+		if want := fmt.Sprintf("sds-agent-%02d", i+1); sds.Name != want {
+			t.Errorf("%s is taken for %s", sds.Name, want)
+		}
+	}
+	if l := layout.Plan(s, nodes, o); len(l.SDSs) != 3 {
+		t.Error(codes(l))
+	}
 	s.Network = "" // then they would all be 172.17.0.1
 	if l := layout.Plan(s, nodes, nil); len(l.SDSs) > 0 || !strings.Contains(codes(l), "error LAYOUT-017 agent-02") {
 		t.Error(codes(l))
