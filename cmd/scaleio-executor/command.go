@@ -90,15 +90,15 @@ func run(ctx context.Context, args []string, getenv func(string) string, stderr 
 	}
 	cfg.Version = version.Version
 	cfg.Log = slog.New(slog.NewTextHandler(stderr, nil))
-	cfg.Host = func(hostname string) (node.Host, error) { return host(*root, hostname) }
+	cfg.Host = func(hostname string) (node.Host, error) { return machineOf(*root, hostname) }
 	if err := executor.Run(ctx, cfg); err != nil {
 		return report(stderr, exitFailed, err)
 	}
 	return exitOK
 }
 
-// host gives the machine of a root in which {hostname} stands for the agent's name.
-func host(root, hostname string) (node.Host, error) {
+// machineOf gives the machine of a root in which {hostname} stands for the agent's name.
+func machineOf(root, hostname string) (node.Host, error) {
 	if strings.Contains(root, "{hostname}") {
 		if hostname != path.Base(hostname) || strings.HasPrefix(hostname, ".") {
 			return nil, fault.New(fault.Invalid, "host root "+root, "", "the hostname %q is no name of a directory", hostname)
@@ -145,7 +145,7 @@ func devices(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err := f.Parse(args); err != nil {
 		return parsed(err)
 	}
-	h, err := host(*root, "localhost")
+	h, err := machineOf(*root, "localhost")
 	if err != nil {
 		return report(stderr, exitFailed, err)
 	}

@@ -27,29 +27,33 @@ func encode(r inventory.Report) ([]byte, error) {
 	if text, err = json.Marshal(r); err != nil || len(text) <= inventory.MaxReport {
 		return text, err
 	}
-	all, kept := r.Devices, len(r.Devices)
-	for kept > 0 && len(text) > inventory.MaxReport {
-		// By the size of a device in the mean, so that it takes few rounds.
-		over, each := len(text)-inventory.MaxReport, max(1, size(r.Devices)/kept)
-		kept = max(0, kept-max(1, over/each))
-		r.Devices = all[:kept]
-		*last = fmt.Sprintf("%d of %d devices are left out of this report, from %s on: it has room for %d bytes", len(all)-kept, len(all), all[kept].Path, inventory.MaxReport)
-		if text, err = json.Marshal(r); err != nil {
-			return nil, err
-		}
+	all := r.Devices
+	r.Devices = fitting(all, inventory.MaxReport-len(text)-maxNote)
+	if n := len(r.Devices); n < len(all) {
+		*last = fmt.Sprintf("%d of %d devices are left out of this report, from %s on: it has room for %d bytes", len(all)-n, len(all), all[n].Path, inventory.MaxReport)
 	}
-	if len(text) <= inventory.MaxReport {
-		return text, nil
+	if text, err = json.Marshal(r); err != nil || len(text) <= inventory.MaxReport {
+		return text, err
 	}
 	return short(r)
 }
 
-func size(devices []inventory.Device) int {
-	text, err := json.Marshal(devices)
-	if err != nil {
-		return 0
+// maxNote is room for the warning, in bytes.
+const maxNote = 300
+
+// fitting gives the first devices, as many as take room bytes more than all of them; room is negative when there are too many.
+func fitting(devices []inventory.Device, room int) []inventory.Device {
+	for n := len(devices); n > 0; n-- {
+		if room >= 0 {
+			return devices[:n]
+		}
+		text, err := json.Marshal(devices[n-1])
+		if err != nil {
+			return nil
+		}
+		room += len(text) + len(",")
 	}
-	return len(text)
+	return nil
 }
 
 // short cuts every text that may be long. It is for reports that even without a device are too long, which no host of flesh and blood has.

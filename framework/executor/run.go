@@ -175,7 +175,10 @@ func (d *driver) step(happen func(*core)) {
 	if !out.wake.IsZero() {
 		d.wake.Reset(max(0, out.wake.Sub(d.cfg.Now())))
 	}
-	if out.exit {
+	switch {
+	case out.exit && d.core.broken != nil:
+		d.cancel(d.core.broken)
+	case out.exit:
 		d.cancel(errEnd)
 	}
 }

@@ -27,22 +27,19 @@ func prerequisites(w Work) []Step {
 	if len(w.Desired.Packages) == 0 {
 		return nil
 	}
+	var missing []string // as the last Check found
 	return []Step{{
 		Name: "prerequisites", Stage: inventory.StageInstall,
 		Explain: "install what ScaleIO's packages need, from the distribution: libaio, numactl and small tools",
-		Check: func(ctx context.Context) (bool, string, error) {
-			missing, err := w.missing(ctx)
-			if err != nil || len(missing) > 0 {
+		Check: func(ctx context.Context) (is bool, found string, err error) {
+			if missing, err = w.missing(ctx); err != nil || len(missing) > 0 {
 				return false, "missing: " + strings.Join(missing, ", "), err
 			}
 			return true, "what ScaleIO's packages need is installed", nil
 		},
 		Apply: func(ctx context.Context) (string, error) {
-			missing, err := w.missing(ctx)
-			if err != nil {
-				return "", err
-			}
-			return "installed " + strings.Join(missing, ", "), w.distribution(ctx, missing)
+			names := missing
+			return "installed " + strings.Join(names, ", "), w.distribution(ctx, names)
 		},
 	}}
 }

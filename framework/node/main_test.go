@@ -97,11 +97,6 @@ func must(t testing.TB, err error) {
 	}
 }
 
-func write(t testing.TB, h Host, name, content string) {
-	t.Helper()
-	must(t, h.Write(name, strings.NewReader(content), 0o644))
-}
-
 func read(t testing.TB, h Host, name string) string {
 	t.Helper()
 	text, err := readFile(h, name)
