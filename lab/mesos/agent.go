@@ -277,6 +277,7 @@ func (a *Agent) stop() {
 			a.forget(func(u *updateStream) bool { return u.framework == h.info.ID.Value })
 		}
 	}
+	a.forget(func(u *updateStream) bool { return a.taskOf(u.framework, u.task) == nil }) // what is checkpointed with a task stays
 	if s := a.slave; s != nil {
 		a.slave = nil
 		if a.partitioned {

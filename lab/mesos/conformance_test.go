@@ -53,7 +53,7 @@ func cast(steps []step) []string {
 		walk(s.Event)
 	}
 	var out []string
-	for n := 0; hosts[n] != ""; n++ {
+	for n := 0; hosts[n] != "" && !slices.Contains(out, hosts[n]); n++ { // a known host with another id is a later life of it
 		out = append(out, hosts[n])
 	}
 	return out
@@ -99,6 +99,7 @@ func newReplay(t testing.TB, name string, st story) *replay {
 	for _, host := range hosts {
 		a, err := r.m.AddAgent(recordedAgent(host, shell{r.play}))
 		if err != nil {
+			r.m.Close()
 			t.Fatal(err)
 		}
 		r.agents[host] = a

@@ -128,17 +128,27 @@ func sendEarlier(steps []step) {
 	steps[at] = s
 	for ; at > 0; at-- {
 		before := &steps[at-1]
-		if before.Kind != "event" || before.T < s.T-0.0015 || gives(before, s.Request.Body) {
+		if before.Kind != "event" || before.T < s.T-0.0015 && !answers(before, s) || gives(before, s) {
 			return
 		}
 		steps[at-1], steps[at] = s, steps[at-1]
 	}
 }
 
-// gives says whether a request holds an id that comes from an event: an offer's or a status's.
-func gives(event *step, request string) bool {
+// answers says whether an event acknowledges what an executor requests.
+func answers(event *step, s step) bool {
+	uuid, ok := path(event.Event, "acknowledged", "uuid").(string)
+	return ok && strings.Contains(s.Request.Body, uuid)
+}
+
+// gives says whether a request holds an id that comes from an event: an offer's or a status's. What an executor requests comes from
+// any event but an acknowledgement.
+func gives(event *step, s step) bool {
+	if strings.Contains(s.Request.Line, "/executor") {
+		return eventType(event.Event) != "ACKNOWLEDGED"
+	}
 	for _, found := range newIDs.FindAllStringSubmatch(event.Record, -1) {
-		if strings.Contains(request, found[2]) {
+		if strings.Contains(s.Request.Body, found[2]) {
 			return true
 		}
 	}

@@ -205,14 +205,12 @@ func (t *task) latest() *api.TaskStatus {
 // report is a status of the master's with what it knows of the task's container and health.
 func (t *task) report(state api.TaskState, reason api.TaskStatus_Reason, message string) *api.TaskStatus {
 	status := t.status(state, api.SOURCE_MASTER, reason, message)
-	for _, old := range slices.Backward(t.info.Statuses) {
-		if old.Healthy != nil && status.Healthy == nil {
-			status.Healthy = old.Healthy
-		}
-		if old.CheckStatus != nil && status.CheckStatus == nil {
-			status.CheckStatus = old.CheckStatus
-		}
-		if old.ContainerStatus != nil && status.ContainerStatus == nil {
+	if n := len(t.info.Statuses); n > 0 {
+		last := t.info.Statuses[n-1]
+		status.Healthy, status.CheckStatus = last.Healthy, last.CheckStatus
+	}
+	for _, old := range t.info.Statuses {
+		if old.ContainerStatus != nil {
 			status.ContainerStatus = old.ContainerStatus
 		}
 	}
