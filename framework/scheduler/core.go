@@ -61,7 +61,7 @@ type Core struct {
 
 	now     time.Time
 	dirty   map[*Node]bool // to be stored
-	records []record
+	records map[string]any // by key
 	calls   []*mesosscheduler.Call
 	out     []Message
 	spare   []*mesos.Offer // offers that nobody needs
@@ -85,7 +85,7 @@ func New(cfg Config) (*Core, error) {
 	}
 	c := &Core{
 		cfg: cfg, role: cfg.Spec.Scheduler.Role, placement: rule,
-		nodes: map[string]*Node{}, tasks: map[string]*Node{}, agents: map[string]*Node{}, dirty: map[*Node]bool{},
+		nodes: map[string]*Node{}, tasks: map[string]*Node{}, agents: map[string]*Node{}, dirty: map[*Node]bool{}, records: map[string]any{},
 		decisions: map[string]plan.Decisions{}, storage: newStorage(),
 	}
 	c.buildPlans()

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -25,34 +26,25 @@ type frameworkRecord struct {
 	ID string `json:"id"`
 }
 
-type record struct {
-	key   string
-	value any
-}
+// put has a value stored by the next Ready; the last one of a key counts.
+func (c *Core) put(key string, value any) { c.records[key] = value }
 
-func (c *Core) put(key string, value any) { c.records = append(c.records, record{key, value}) }
-
-// takeRecords encodes what changed since the last call.
+// takeRecords encodes what changed since the last call, sorted by key.
 func (c *Core) takeRecords() []state.Write {
-	nodes := make([]*Node, 0, len(c.dirty))
 	for n := range c.dirty {
-		nodes = append(nodes, n)
-	}
-	slices.SortFunc(nodes, byIndex)
-	for _, n := range nodes {
 		c.put(keyNode+n.Name, n)
 	}
 	clear(c.dirty)
 	writes := make([]state.Write, 0, len(c.records))
-	for _, r := range c.records {
-		value, err := json.Marshal(r.value)
+	for _, key := range slices.Sorted(maps.Keys(c.records)) {
+		value, err := json.Marshal(c.records[key])
 		if err != nil { // no stored type can fail to marshal; if one ever does, stop rather than go on unsaved
-			c.stop = fault.New(fault.Internal, "store key "+r.key, "encode", "%w", err)
+			c.stop = fault.New(fault.Internal, "store key "+key, "encode", "%w", err)
 			continue
 		}
-		writes = append(writes, state.Write{Key: r.key, Value: value})
+		writes = append(writes, state.Write{Key: key, Value: value})
 	}
-	c.records = nil
+	clear(c.records)
 	return writes
 }
 

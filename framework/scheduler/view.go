@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"slices"
+	"strings"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
@@ -129,7 +130,7 @@ func (v NodeView) TaskState() string {
 	if v.Task == nil {
 		return ""
 	}
-	return v.Task.State[len("TASK_"):]
+	return strings.TrimPrefix(v.Task.State, "TASK_") // a state of a newer Mesos may have another form
 }
 
 // Health codes of the SDK (dcos-commons.md §1.6).

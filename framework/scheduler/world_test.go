@@ -175,7 +175,12 @@ func (w *world) run() {
 			w.core.Step(w.now, in)
 		}
 		r := w.core.Ready(w.now)
+		written := map[string]bool{}
 		for _, record := range r.Records {
+			if written[record.Key] {
+				w.t.Fatalf("store key %s is written twice at once", record.Key)
+			}
+			written[record.Key] = true
 			w.store[record.Key] = record.Value
 			if strings.Contains(string(record.Value), "password") {
 				w.t.Fatalf("store key %s holds a password", record.Key)
