@@ -575,6 +575,9 @@ func (a *Agent) agentCall(r *libprocess.Request) *libprocess.Response {
 	if !typed {
 		return badRequest("Failed to validate agent::Call: Expecting 'type' to be present")
 	}
+	if call.Type == agent.Call_GET_METRICS && call.GetMetrics == nil {
+		return badRequest("Failed to validate agent::Call: Expecting 'get_metrics' to be present")
+	}
 	media, ok := accepts(r.Header)
 	if !ok {
 		return notAcceptable()
@@ -589,6 +592,10 @@ func (a *Agent) agentCall(r *libprocess.Request) *libprocess.Response {
 		out.Type, out.GetLoggingLevel = agent.Response_GET_LOGGING_LEVEL, &agent.Response_GetLoggingLevel{}
 	case agent.Call_GET_AGENT:
 		out.Type, out.GetAgent = agent.Response_GET_AGENT, &agent.Response_GetAgent{AgentInfo: locked(a, func(a *Agent) *api.AgentInfo { return a.info })}
+	case agent.Call_GET_OPERATIONS:
+		out.Type, out.GetOperations = agent.Response_GET_OPERATIONS, &agent.Response_GetOperations{}
+	case agent.Call_GET_RESOURCE_PROVIDERS:
+		out.Type, out.GetResourceProviders = agent.Response_GET_RESOURCE_PROVIDERS, &agent.Response_GetResourceProviders{}
 	default:
 		return &libprocess.Response{Status: http.StatusNotImplemented}
 	}

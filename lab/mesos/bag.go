@@ -263,6 +263,15 @@ func (b bag) resources() []api.Resource {
 
 // downgraded gives b as messages in the format before RESERVATION_REFINEMENT: a role, and reservation when it is a dynamic one.
 func (b bag) downgraded() []api.Resource {
+	out := b.shown()
+	for i := range out {
+		out[i].Reservations = nil
+	}
+	return out
+}
+
+// shown gives b as messages in both formats, as operators see it.
+func (b bag) shown() []api.Resource {
 	out := b.resources()
 	for i := range out {
 		r := &out[i]
@@ -273,7 +282,6 @@ func (b bag) downgraded() []api.Resource {
 			if last.GetType() == api.Resource_ReservationInfo_DYNAMIC {
 				r.Reservation = &api.Resource_ReservationInfo{Principal: last.Principal, Labels: last.Labels}
 			}
-			r.Reservations = nil
 		}
 	}
 	return out

@@ -88,7 +88,7 @@ var (
 	// Times and process ids differ from run to run.
 	free = regexp.MustCompile(`(^|\.)(timestamp|executor_pid|nanoseconds|registered_time|reregistered_time|unregistered_time|start_time|elected_time)$`)
 	// Lists without a meaning of their order (hashmaps in Mesos).
-	unordered = regexp.MustCompile(`(^|\.)(offers|resources|[a-z]+_resources|agents|recovered_agents|slaves|tasks|unreachable_tasks|completed_tasks|frameworks|completed_frameworks|roles)$`)
+	unordered = regexp.MustCompile(`(^|\.)(offers|resources|[a-z]+_resources(_full(\.[a-z]+)?)?|agents|recovered_agents|slaves|tasks|unreachable_tasks|completed_tasks|frameworks|completed_frameworks|roles)$`)
 )
 
 // same compares recorded and actual JSON values up to ids and times; it learns ids on the way.
@@ -156,7 +156,7 @@ func (d *idents) sameObject(path string, r, a map[string]any) error {
 
 func (d *idents) sameSet(path string, recorded, actual []any) error {
 	for i, r := range recorded {
-		var first error
+		var closest error // the longest path is the item that is most alike
 		found := false
 		for j, a := range actual {
 			try := d.clone()
@@ -167,13 +167,18 @@ func (d *idents) sameSet(path string, recorded, actual []any) error {
 				found = true
 				break
 			}
-			if first == nil {
-				first = err
+			if closest == nil || depth(err) > depth(closest) {
+				closest = err
 			}
 		}
 		if !found {
-			return fmt.Errorf("no item like the recorded one: %w", first)
+			return fmt.Errorf("no item like the recorded one: %w", closest)
 		}
 	}
 	return nil
+}
+
+func depth(err error) int {
+	path, _, _ := strings.Cut(err.Error(), ": recorded")
+	return strings.Count(path, ".")
 }

@@ -1,6 +1,8 @@
 package mesos
 
 import (
+	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -97,7 +99,11 @@ func newReplay(t testing.TB, name string, st story) *replay {
 	r.began = time.Now()
 	r.m.allocator.since = r.began.Add(time.Duration(phase * float64(time.Second))).Add(-10 * time.Second)
 	for _, host := range hosts {
-		a, err := r.m.AddAgent(recordedAgent(host, shell{r.play}))
+		agent := recordedAgent(host, shell{r.play})
+		if st.tune != nil {
+			st.tune(&agent)
+		}
+		a, err := r.m.AddAgent(agent)
 		if err != nil {
 			r.m.Close()
 			t.Fatal(err)
@@ -144,6 +150,9 @@ func TestRecordedTraffic(t *testing.T) {
 				}
 				r.run()
 				r.rest()
+				if err := r.m.audit(); err != nil {
+					t.Error(err)
+				}
 				r.m.Close()
 				synctest.Wait()
 				for _, one := range append(sides.drain(), r) {
@@ -155,4 +164,40 @@ func TestRecordedTraffic(t *testing.T) {
 			})
 		})
 	}
+}
+
+// audit compares the allocator's books with what there is.
+func (m *Master) audit() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var want shares
+	want.charge("", nil, 1)
+	for _, s := range m.slaves {
+		var used bag
+		want.cluster = want.cluster.plus(amountOf(s.total), 1)
+		for framework, tasks := range s.tasks {
+			for _, t := range tasks {
+				if !t.freed {
+					want.charge(framework, t.uses, 1)
+					used = used.plus(t.uses)
+				}
+			}
+		}
+		for framework, executors := range s.executors {
+			for _, e := range executors {
+				want.charge(framework, newBag(e.info.Resources), 1)
+				used = used.plus(newBag(e.info.Resources))
+			}
+		}
+		if amountOf(used) != amountOf(s.used) {
+			return fmt.Errorf("agent %s: %v is in use, booked is %v", s.id(), used, s.used)
+		}
+	}
+	for _, o := range m.offers {
+		want.charge(o.framework.id(), o.holds, 1)
+	}
+	if got := m.allocator.shares; got.cluster != want.cluster || !maps.Equal(got.roles, want.roles) || !maps.Equal(got.frameworks, want.frameworks) {
+		return fmt.Errorf("the allocator's books are wrong: %v instead of %v", got, want)
+	}
+	return nil
 }

@@ -72,6 +72,7 @@ type allocator struct {
 	timer  *time.Timer
 	all    bool // every agent is a candidate
 	some   map[*slave]bool
+	shares shares
 }
 
 // soon allocates now; nil means every agent.
@@ -146,7 +147,7 @@ func (a *allocator) run() {
 			continue
 		}
 		if len(claims) > 1 {
-			a.fair(claims)
+			a.shares.fair(claims, a.master.weights)
 		}
 		for _, c := range claims {
 			if o := a.offer(s, c); o != nil {
@@ -176,42 +177,6 @@ func (a *allocator) claims() []claim {
 	return out
 }
 
-// fair puts those with the smallest dominant share first (DRF without weights): the share of what they use and are offered.
-func (a *allocator) fair(claims []claim) {
-	total := map[string]float64{}
-	for _, s := range a.master.slaves {
-		for _, name := range []string{"cpus", "mem", "disk"} {
-			total[name] += float64(s.total.scalar(name))
-		}
-	}
-	share := map[*framework]float64{}
-	for _, c := range claims {
-		if _, ok := share[c.framework]; ok {
-			continue
-		}
-		for name, all := range total {
-			if all > 0 {
-				share[c.framework] = max(share[c.framework], float64(c.framework.holds(name))/all)
-			}
-		}
-	}
-	slices.SortStableFunc(claims, func(x, y claim) int {
-		return cmp.Or(cmp.Compare(share[x.framework], share[y.framework]), cmp.Compare(x.framework.seq, y.framework.seq))
-	})
-}
-
-// holds gives how much of a scalar the framework uses or is offered, in thousandths.
-func (f *framework) holds(name string) int64 {
-	var sum int64
-	for _, o := range f.offers {
-		sum += o.holds.scalar(name)
-	}
-	for _, t := range f.tasks {
-		sum += t.uses.scalar(name)
-	}
-	return sum
-}
-
 func (a *allocator) offer(s *slave, c claim) *offer {
 	free := s.free().allocatableTo(c.role)
 	if !free.offerable() || c.framework.filtered(filterKey{c.role, s.id()}, free) {
@@ -223,6 +188,7 @@ func (a *allocator) offer(s *slave, c claim) *offer {
 	m.nextOffer++
 	m.offers[o.id], c.framework.offers[o.id], s.offers[o.id] = o, o, o
 	s.offered = s.offered.plus(free)
+	a.shares.charge(c.framework.id(), o.holds, 1)
 	if m.cfg.OfferTimeout > 0 {
 		o.timeout = m.after(m.cfg.OfferTimeout, func() {
 			if m.offers[o.id] == o {
@@ -240,6 +206,7 @@ func (m *Master) take(o *offer) {
 	delete(o.framework.offers, o.id)
 	delete(o.slave.offers, o.id)
 	o.slave.offered = o.slave.offered.minus(o.holds.unallocated())
+	m.allocator.shares.charge(o.framework.id(), o.holds, -1)
 }
 
 // rescind takes an offer back from its framework.

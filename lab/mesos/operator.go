@@ -112,6 +112,7 @@ var routes = map[string]struct {
 	"/slaves":           {"mesos-master-readonly", page((*Master).slavesPage)},
 	"/frameworks":       {"mesos-master-readonly", page((*Master).frameworksPage)},
 	"/tasks":            {"mesos-master-readonly", page((*Master).tasksPage)},
+	"/weights":          {"mesos-master-readonly", page((*Master).weightsPage)},
 }
 
 func page(write func(*Master, url.Values) []byte) func(*Master, *libprocess.Request, string) *libprocess.Response {
@@ -426,19 +427,25 @@ func (s *slave) operatorView() master.Response_GetAgents_Agent {
 	deactivated := m.deactivated[s.id()]
 	out := master.Response_GetAgents_Agent{
 		AgentInfo: *s.info, Active: s.connected && !deactivated, Deactivated: &deactivated, Version: version,
-		PID: proto.String("slave(1)@" + s.address), RegisteredTime: timeInfo(s.registered), TotalResources: s.total.downgraded(),
-		AllocatedResources: s.used.downgraded(), Capabilities: agentCapabilities,
+		PID: proto.String("slave(1)@" + s.address), RegisteredTime: timeInfo(s.registered), TotalResources: s.total.shown(),
+		AllocatedResources: s.used.shown(), Capabilities: agentCapabilities,
 	}
 	if !s.reregistered.IsZero() {
 		out.ReregisteredTime = timeInfo(s.reregistered)
 	}
-	for _, o := range sorted(s.offers) {
-		out.OfferedResources = append(out.OfferedResources, o.holds.downgraded()...)
-	}
+	out.OfferedResources = s.onOffer().shown()
 	if info := m.draining[s.id()]; info != nil {
 		out.DrainInfo, out.EstimatedDrainStartTime = info, timeInfo(m.drainStart[s.id()])
 	}
 	return out
+}
+
+// onOffer is what is offered, with the roles to which it is.
+func (s *slave) onOffer() (sum bag) {
+	for _, o := range sorted(s.offers) {
+		sum = sum.plus(o.holds)
+	}
+	return sum
 }
 
 func (m *Master) agentViews() *master.Response_GetAgents {
@@ -465,17 +472,18 @@ func (f *framework) operatorView(event bool) master.Response_GetFrameworks_Frame
 	if event {
 		return out
 	}
-	var used bag
+	var used, offered bag
 	for _, t := range sorted(f.tasks) {
 		if !t.freed {
 			used = used.plus(t.uses)
 		}
 	}
-	out.AllocatedResources = used.downgraded()
+	out.AllocatedResources = used.shown()
 	for _, o := range sorted(f.offers) {
 		out.Offers = append(out.Offers, o.message(true))
-		out.OfferedResources = append(out.OfferedResources, o.holds.downgraded()...)
+		offered = offered.plus(o.holds)
 	}
+	out.OfferedResources = offered.shown()
 	return out
 }
 

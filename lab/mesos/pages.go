@@ -1,10 +1,13 @@
 package mesos
 
 import (
+	"bytes"
 	"encoding/json"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	api "github.com/mesos/mesos-go/api/v1/lib"
@@ -72,18 +75,25 @@ func versionPage() []byte {
 	return object{{"build_date", buildDate}, {"build_time", buildTime}, {"build_user", "root"}, {"git_sha", gitSHA}, {"version", version}}.write(nil)
 }
 
-// amounts is a bag as the old endpoints show it: the four scalars always, ranges when there are any.
+// amounts is a bag as the old endpoints show it: four scalars always, others when there are any.
 func amounts(b bag) object {
-	out := object{}
-	for _, name := range []string{"disk", "mem", "gpus", "cpus"} {
-		out = append(out, member{name, float64(b.scalar(name)) / 1000})
-	}
+	names := []string{"disk", "mem", "gpus", "cpus"}
+	var others object
 	for _, it := range b {
-		if it.like.GetType() == api.RANGES {
-			out = append(out, member{it.like.Name, rangesText(it.spans)})
+		switch name := it.like.Name; {
+		case it.like.GetType() == api.RANGES:
+			others = append(others, member{name, rangesText(it.spans)})
+		case it.like.GetType() == api.SET:
+			others = append(others, member{name, "{" + strings.Join(it.set, ", ") + "}"})
+		case !slices.Contains(names, name):
+			names = append(names, name)
 		}
 	}
-	return out
+	out := object{}
+	for _, name := range names {
+		out = append(out, member{name, float64(b.scalar(name)) / 1000})
+	}
+	return append(out, others...)
 }
 
 // attributesPage: of a name that occurs twice the last one wins (mesos.md §3.3.3).
@@ -117,54 +127,66 @@ func capabilityNames() []string {
 	return out
 }
 
-// reserved splits a bag by the roles that it is reserved to.
-func reserved(b bag) (unreserved bag, byRole object) {
+// reserved splits a bag by the roles that it is reserved to; "*" is nobody's.
+func reserved(b bag) map[string]bag {
 	roles := map[string]bag{}
-	var order []string
 	for _, it := range b {
 		role := reservedTo(it.like)
-		if role == "*" {
-			unreserved = append(unreserved, it)
-			continue
-		}
-		if roles[role] == nil {
-			order = append(order, role)
-		}
 		roles[role] = append(roles[role], it)
 	}
-	slices.Sort(order)
-	byRole = object{}
-	for _, role := range order {
-		byRole = append(byRole, member{role, amounts(roles[role])})
-	}
-	return unreserved, byRole
+	return roles
 }
 
-func (s *slave) page() object {
+// byRole shows what is reserved.
+func byRole(roles map[string]bag, show func(bag) any) object {
+	out := object{}
+	for _, role := range slices.Sorted(maps.Keys(roles)) {
+		if role != "*" {
+			out = append(out, member{role, show(roles[role])})
+		}
+	}
+	return out
+}
+
+// page shows an agent, full with its resources as messages too.
+func (s *slave) page(full bool) object {
 	m := s.agent.master
-	unreserved, byRole := reserved(s.total)
+	roles := reserved(s.total)
 	out := object{{"id", s.id()}, {"hostname", s.info.Hostname}, {"port", int(s.info.GetPort())}, {"attributes", attributesPage(s.info.Attributes)},
 		{"pid", "slave(1)@" + s.address}, {"registered_time", seconds(s.registered)}}
 	if !s.reregistered.IsZero() {
 		out = append(out, member{"reregistered_time", seconds(s.reregistered)})
 	}
-	return append(out, object{{"resources", amounts(s.total)}, {"used_resources", amounts(s.used)}, {"offered_resources", amounts(s.offered)},
-		{"reserved_resources", byRole}, {"unreserved_resources", amounts(unreserved)}, {"active", s.connected && !m.deactivated[s.id()]},
+	out = append(out, object{{"resources", amounts(s.total)}, {"used_resources", amounts(s.used)}, {"offered_resources", amounts(s.offered)},
+		{"reserved_resources", byRole(roles, func(b bag) any { return amounts(b) })}, {"unreserved_resources", amounts(roles["*"])}, {"active", s.connected && !m.deactivated[s.id()]},
 		{"deactivated", m.deactivated[s.id()]}, {"version", version}, {"capabilities", capabilityNames()}}...)
+	if full {
+		out = append(out, object{{"reserved_resources_full", byRole(roles, func(b bag) any { return messages(b) })}, {"unreserved_resources_full", messages(roles["*"])},
+			{"used_resources_full", messages(s.used)}, {"offered_resources_full", messages(s.onOffer())}}...)
+	}
+	return out
 }
 
-func (m *Master) slavePages(id string) []object {
+func messages(b bag) json.RawMessage {
+	parts := [][]byte{}
+	for _, r := range b.shown() {
+		parts = append(parts, stout.Marshal(&r))
+	}
+	return slices.Concat([]byte{'['}, bytes.Join(parts, []byte{','}), []byte{']'})
+}
+
+func (m *Master) slavePages(id string, full bool) []object {
 	var out []object
 	for _, s := range sorted(m.slaves) {
 		if id == "" || s.id() == id {
-			out = append(out, s.page())
+			out = append(out, s.page(full))
 		}
 	}
 	return out
 }
 
 func (m *Master) slavesPage(q url.Values) []byte {
-	return object{{"slaves", m.slavePages(q.Get("slave_id"))}, {"recovered_slaves", []object{}}}.write(nil)
+	return object{{"slaves", m.slavePages(q.Get("slave_id"), true)}, {"recovered_slaves", []object{}}}.write(nil)
 }
 
 func (t *task) page() object {
@@ -280,7 +302,7 @@ func (m *Master) statePage(url.Values) []byte {
 		{"start_time", seconds(m.started)}, {"elected_time", seconds(m.elected)}, {"id", m.id}, {"pid", pid}, {"hostname", m.info().GetHostname()},
 		{"capabilities", []string{"AGENT_UPDATE", "AGENT_DRAINING", "QUOTA_V2"}}, {"activated_slaves", float64(active)},
 		{"deactivated_slaves", float64(inactive)}, {"unreachable_slaves", float64(len(m.unreachable))}, {"leader", pid},
-		{"slaves", m.slavePages("")}, {"recovered_slaves", []object{}}, {"frameworks", frameworkPages(sorted(m.frameworks), "")},
+		{"slaves", m.slavePages("", false)}, {"recovered_slaves", []object{}}, {"frameworks", frameworkPages(sorted(m.frameworks), "")},
 		{"completed_frameworks", frameworkPages(m.completed, "")}, {"orphan_tasks", []object{}}, {"unregistered_frameworks", []object{}}}.write(nil)
 }
 
@@ -311,4 +333,12 @@ func zeroOr(t time.Time) float64 {
 		return 0
 	}
 	return seconds(t)
+}
+
+func (m *Master) weightsPage(url.Values) []byte {
+	pages := []object{}
+	for _, info := range m.weightViews().WeightInfos {
+		pages = append(pages, object{{"role", info.GetRole()}, {"weight", info.Weight}})
+	}
+	return writeValue(nil, pages)
 }

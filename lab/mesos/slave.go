@@ -61,7 +61,7 @@ func (s *slave) addExecutor(framework string, info *api.ExecutorInfo) {
 		s.executors[framework] = map[string]*runningExecutor{}
 	}
 	s.executors[framework][info.ExecutorID.Value] = &runningExecutor{s.agent.master.next(), info}
-	s.used = s.used.plus(newBag(info.Resources))
+	s.use(framework, newBag(info.Resources))
 }
 
 func (s *slave) removeExecutor(framework, id string) {
@@ -73,8 +73,7 @@ func (s *slave) removeExecutor(framework, id string) {
 	if len(s.executors[framework]) == 0 {
 		delete(s.executors, framework)
 	}
-	s.used = s.used.minus(newBag(e.info.Resources))
-	s.agent.master.allocator.later(s)
+	s.release(framework, newBag(e.info.Resources))
 }
 
 func (s *slave) removeExecutors(framework string) {
@@ -88,6 +87,7 @@ func (m *Master) newSlave(a *Agent) *slave {
 		registered: m.cfg.Now(), offers: map[string]*offer{}, tasks: map[string]map[string]*task{},
 		executors: map[string]map[string]*runningExecutor{}, kills: map[*task]bool{}}
 	m.slaves[s.id()], m.byAddress[s.address] = s, s
+	m.allocator.shares.cluster = m.allocator.shares.cluster.plus(amountOf(s.total), 1)
 	m.registry[s.id()] = s.info
 	a.slave = s
 	return s
@@ -338,6 +338,7 @@ func (m *Master) endSlave(s *slave, last func(*framework, *task) (status *api.Ta
 		f.dropFilters(func(key filterKey) bool { return key.agent == s.id() })
 	}
 	delete(m.slaves, s.id())
+	m.allocator.shares.cluster = m.allocator.shares.cluster.plus(amountOf(s.total), -1)
 	if m.byAddress[s.address] == s {
 		delete(m.byAddress, s.address)
 	}

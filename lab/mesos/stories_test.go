@@ -26,6 +26,14 @@ func on(host string, do func(*Agent)) func(*replay) {
 	return func(r *replay) { do(r.agents[host]) }
 }
 
+func add(host string) func(*replay) {
+	return func(r *replay) {
+		a, err := r.m.AddAgent(recordedAgent(host, shell{r.play}))
+		must(err)
+		r.agents[host] = a
+	}
+}
+
 func must(err error) {
 	if err != nil {
 		panic(err)
@@ -35,6 +43,21 @@ func must(err error) {
 func quickPings(c *Config) { c.PingTimeout, c.MaxPingTimeouts = time.Second, 3 }
 
 var replaced = map[string]act{"011": {do: on("127.0.0.2", func(a *Agent) { must(a.Replace(nil)) })}}
+
+const agentCalls = "what agents tell of themselves is not emulated"
+
+// variety gives the first agent attributes and resources of every type, the second none and few.
+func variety(c *AgentConfig) {
+	c.Attributes, c.Resources = nil, "cpus:1;mem:128;disk:64;ports:[31000-32000]"
+	if c.Hostname != "127.0.0.2" {
+		return
+	}
+	c.Resources = "cpus:4;mem:1024;disk:2048;custom:7;ports:[31000-31010,32000-32005];devs:{sdb,sdc};cpus(scaleio):1;mem(scaleio):256;disk(scaleio):10"
+	for _, text := range []string{"rack:abc", "zone:west", "floor:2", "range:[100-200,300-310]", "colon:a:b:c", "path:/dev/sdb", "float:1.5", "dup:x", "dup:y"} {
+		name, value, _ := strings.Cut(text, ":")
+		c.Attributes = append(c.Attributes, Attribute{Name: name, Text: value})
+	}
+}
 
 // executorStories are the scenarios recorded by executors; they run when an executor of that name is launched.
 var executorStories = map[string]story{}
@@ -67,6 +90,27 @@ var stories = map[string]story{
 	}},
 	"07-failover-and-disconnect": {phase: 0.5},
 	"08-http-errors":             {},
+	"13-operator-api": {
+		agents: []string{"127.0.0.2", "127.0.0.3"},
+		config: func(c *Config) { c.LaunchDelay = 150 * time.Millisecond },
+		acts: map[string]act{
+			"122": {do: add("127.0.0.4")},
+			"124": {do: on("127.0.0.4", (*Agent).Unregister)},
+		},
+		skip: map[string]string{
+			"FLAGS": "flags are not emulated", "flags": "flags are not emulated", "master-v1-GET_METRICS": "of metrics only /metrics/snapshot is emulated",
+			"052-053": "quota is not emulated", "077": "quota is not emulated", "state-summary": "not emulated", "GET_roles": "not emulated",
+			"maintenance_status": "maintenance is not emulated", "system_stats": "not emulated", "logging_toggle": "not emulated",
+			"agent-v1-GET_STATE": agentCalls, "agent-v1-GET_FRAMEWORKS": agentCalls, "agent-v1-GET_EXECUTORS": agentCalls, "agent-v1-GET_TASKS": agentCalls,
+			"agent-v1-GET_CONTAINERS": agentCalls, "READ_FILE": agentCalls, "GET_containers": agentCalls, "monitor_statistics": agentCalls,
+			"agent-GET_metrics": agentCalls, "files": agentCalls,
+		},
+		loose: map[string]string{
+			"_state": "a part of the fields is emulated", "-state-": "a part of the fields is emulated",
+			"master-GET_metrics": "a part of the metrics is emulated",
+		},
+		offers: "the recording sets a quota, which is not emulated",
+	},
 	"19-no-checkpoint": {setup: func(r *replay) {
 		s := r.agents["127.0.0.3"].slave
 		s.registered = s.registered.Add(1100 * time.Millisecond) // so fall the recorded pings
@@ -76,6 +120,14 @@ var stories = map[string]story{
 		"036": {at: 18.58, do: on("127.0.0.3", (*Agent).Partition)},
 		"040": {at: 107.14, do: on("127.0.0.3", (*Agent).Heal)},
 	}},
+	"20-attribute-types-and-static-reservations": {
+		tune: variety,
+		setup: func(r *replay) { // the recorded allocator, which shuffles agents, served the second one first
+			a, b := r.agents["127.0.0.2"].slave, r.agents["127.0.0.3"].slave
+			a.seq, b.seq = b.seq, a.seq
+		},
+		loose: map[string]string{"agent-state": "a part of the fields is emulated"},
+	},
 	"22-executor-failures-and-kill-during-launch": {
 		config: func(c *Config) { c.ExecutorRegistrationTimeout = 4 * time.Second },
 		setup:  func(r *replay) { r.m.fetched.client.Transport = helloServer{} },

@@ -60,7 +60,7 @@ func (m *Master) keepTask(t *task, s *slave) {
 	}
 	s.tasks[t.framework.id()][t.id()] = t
 	if !t.ended() {
-		s.used = s.used.plus(t.uses)
+		s.use(t.framework.id(), t.uses)
 	} else {
 		t.freed = true
 	}
@@ -130,8 +130,7 @@ func (m *Master) updateTask(t *task, status *api.TaskStatus, latest api.TaskStat
 	if !t.freed && (t.ended() || t.info.GetState() == api.TASK_UNREACHABLE) {
 		t.freed = true
 		if s := m.slaves[t.agentID]; s != nil {
-			s.used = s.used.minus(t.uses)
-			m.allocator.later(s)
+			s.release(t.framework.id(), t.uses)
 		}
 	}
 }
