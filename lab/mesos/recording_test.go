@@ -36,6 +36,9 @@ type step struct {
 	Event    any
 	Env      map[string]string
 	Argv     []string
+
+	untimed bool // T is when a capture ended
+	ends    bool // the connection ended after the answer
 }
 
 type recordedRequest struct {
@@ -95,13 +98,22 @@ func readScenario(dir string) ([]step, error) {
 			return nil, err
 		}
 		s := step{file: filepath.Base(file)}
-		var raw struct{ Request, Response json.RawMessage }
+		var raw struct{ Kind string }
 		if err := json.Unmarshal(text, &raw); err != nil {
 			return nil, err
 		}
-		if strings.HasPrefix(string(raw.Request), `"`) { // a raw capture: not for the replay
-			s.number, s.Kind = s.file[:3], "raw-capture"
-			out = append(out, s)
+		if raw.Kind == "raw-capture" || raw.Kind == "proto-capture" {
+			var c capture
+			if err := json.Unmarshal(text, &c); err != nil {
+				return nil, err
+			}
+			steps := []step(nil)
+			if raw.Kind == "raw-capture" {
+				steps = c.steps(s.file)
+			} else if steps, err = c.protoSteps(dir, s.file); err != nil {
+				return nil, err
+			}
+			out = append(out, steps...)
 			continue
 		}
 		if err := json.Unmarshal(text, &s); err != nil {

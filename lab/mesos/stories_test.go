@@ -111,6 +111,11 @@ var stories = map[string]story{
 		},
 		offers: "the recording sets a quota, which is not emulated",
 	},
+	"14-protobuf": {agents: []string{"127.0.0.2", "127.0.0.3"}},
+	"16-authentication": {
+		config: func(c *Config) { c.Credentials = map[string]string{"p1": "s1", "p2": "s2"} },
+		skip:   map[string]string{"009-011": "authorization is not emulated", "020-021": "authorization is not emulated"},
+	},
 	"19-no-checkpoint": {setup: func(r *replay) {
 		s := r.agents["127.0.0.3"].slave
 		s.registered = s.registered.Add(1100 * time.Millisecond) // so fall the recorded pings
@@ -132,6 +137,7 @@ var stories = map[string]story{
 		config: func(c *Config) { c.ExecutorRegistrationTimeout = 4 * time.Second },
 		setup:  func(r *replay) { r.m.fetched.client.Transport = helloServer{} },
 	},
+	"23-subscribe-http-variants":        {agents: []string{"127.0.0.2"}},
 	"24-partition-aware-dropped":        {},
 	"25-agent-replaced-not-aware":       {acts: replaced},
 	"25-agent-replaced-partition-aware": {acts: replaced},
