@@ -88,8 +88,14 @@ func newReplay(t testing.TB, name string, st story) *replay {
 		hosts = cast(steps)
 	}
 	r.m = NewMaster(cfg)
-	if err := r.m.Start("127.0.0.1:5050"); err != nil {
-		t.Fatal(err)
+	masters := st.masters
+	if masters == nil {
+		masters = []string{"127.0.0.1:5050"}
+	}
+	for _, addr := range masters {
+		if err := r.m.Start(addr); err != nil {
+			t.Fatal(err)
+		}
 	}
 	// The allocator's cycles fall where the recording's offers do: the master is as much older as that takes.
 	phase := st.phase

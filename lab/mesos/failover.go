@@ -37,8 +37,11 @@ func (m *Master) Failover(how Failover) error {
 	server.Shut()
 	m.mu.Unlock()
 
-	if how.Down > 0 {
-		time.Sleep(how.Down)
+	down := time.NewTimer(how.Down)
+	defer down.Stop()
+	select {
+	case <-down.C:
+	case <-m.done:
 	}
 
 	m.mu.Lock()
@@ -80,6 +83,7 @@ func (m *Master) endTerm() {
 		m.recoveredTimer.Stop()
 	}
 	m.allocator.stop()
+	m.allocator.shares = shares{}
 	for _, a := range m.agents {
 		a.slave, a.registered = nil, false
 		a.inbox, a.outbox = nil, nil

@@ -27,6 +27,7 @@ type Master struct {
 
 	mu     sync.Mutex // guards everything below, and all of agents, frameworks, tasks, offers
 	closed bool
+	done   chan struct{} // closed with it
 	fronts []*front
 	leader *front // nil: nobody leads
 	// Redirects point to leader, which may be dead: the others learn of a new one only after a while.
@@ -72,7 +73,7 @@ type front struct {
 
 // NewMaster makes a cluster without agents. Nothing listens until Serve, ServeHTTP or Handler is used.
 func NewMaster(cfg Config) *Master {
-	m := &Master{cfg: cfg.withDefaults(), registry: map[string]*api.AgentInfo{}, gone: map[string]time.Time{}, weights: map[string]float64{}}
+	m := &Master{cfg: cfg.withDefaults(), done: make(chan struct{}), registry: map[string]*api.AgentInfo{}, gone: map[string]time.Time{}, weights: map[string]float64{}}
 	m.stats.reset()
 	m.fetched = newCache()
 	m.begin(m.cfg.MasterID)
@@ -185,7 +186,10 @@ func (m *Master) ID() string {
 // Close ends masters, agents, executors and streams, and returns when no goroutine of theirs is left.
 func (m *Master) Close() {
 	m.mu.Lock()
-	m.closed = true
+	if !m.closed {
+		m.closed = true
+		close(m.done)
+	}
 	fronts, agents, temp := m.fronts, m.agents, m.temp
 	var servers []*libprocess.Server
 	for _, f := range fronts {

@@ -34,6 +34,16 @@ func add(host string) func(*replay) {
 	}
 }
 
+// failover kills the one master; it is back after 3.1 s. The recorded agents noticed 75 s after the last ping, whenever that was.
+func failover(notice time.Duration) func(*replay) {
+	return func(r *replay) {
+		r.m.mu.Lock()
+		defer r.m.mu.Unlock()
+		r.m.cfg.AgentNotice = notice
+		go func() { must(r.m.Failover(Failover{Down: 3100 * time.Millisecond})) }()
+	}
+}
+
 func must(err error) {
 	if err != nil {
 		panic(err)
@@ -112,9 +122,38 @@ var stories = map[string]story{
 		offers: "the recording sets a quota, which is not emulated",
 	},
 	"14-protobuf": {agents: []string{"127.0.0.2", "127.0.0.3"}},
+	"15-master-restart-in_memory-registry": {
+		config: func(c *Config) { c.Registry, c.AgentNotice = InMemory, 72400*time.Millisecond },
+		acts: map[string]act{
+			"014": {do: failover(72400 * time.Millisecond)},
+			"042": {do: failover(65 * time.Second)},
+			"054": {do: func(r *replay) { r.m.Depose() }},
+		},
+		loose: map[string]string{"state": "a part of the fields is emulated"},
+		skip:  map[string]string{"000": "not of this run; TestFailover has it"},
+	},
+	"15b-master-restart-replicated_log": {
+		acts: map[string]act{
+			"014": {do: failover(72400 * time.Millisecond)},
+			"038": {do: failover(65 * time.Second)},
+			"048": {do: func(r *replay) { r.m.Depose() }},
+		},
+		loose: map[string]string{"state": "a part of the fields is emulated"},
+	},
 	"16-authentication": {
 		config: func(c *Config) { c.Credentials = map[string]string{"p1": "s1", "p2": "s2"} },
 		skip:   map[string]string{"009-011": "authorization is not emulated", "020-021": "authorization is not emulated"},
+	},
+	"18-ha-redirect": {
+		masters: []string{"127.0.0.12:5050", "127.0.0.11:5050", "127.0.0.13:5050"},
+		config:  func(c *Config) { c.AgentNotice = 750 * time.Millisecond },
+		setup:   func(r *replay) { r.m.leader = nil }, // nobody is elected yet
+		acts: map[string]act{
+			"008": {do: func(r *replay) { r.m.leader = r.m.fronts[0] }},
+			"035": {do: func(r *replay) { go func() { must(r.m.Failover(Failover{Down: 5450 * time.Millisecond})) }() }},
+			"050": {do: func(r *replay) { r.m.Depose() }},
+		},
+		loose: map[string]string{"metrics": "a part of the metrics is emulated"},
 	},
 	"19-no-checkpoint": {setup: func(r *replay) {
 		s := r.agents["127.0.0.3"].slave
