@@ -1,10 +1,12 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"github.com/dcos-scaleio/scaleio/framework/fault"
 	"github.com/dcos-scaleio/scaleio/framework/plan"
 	"github.com/dcos-scaleio/scaleio/framework/scheduler"
 )
@@ -38,6 +41,9 @@ func (s server) plan(w http.ResponseWriter, r *http.Request) {
 	if !s.do(w, r, func(core *scheduler.Core, _ time.Time) {
 		if p := core.Plan(planName(r)); p != nil {
 			v := p.View()
+			for i := range v.Errors {
+				v.Errors[i] = withoutPercent(v.Errors[i]) // the CLI prints them as they are
+			}
 			view = &v
 		}
 	}) {
@@ -55,56 +61,72 @@ func (s server) plan(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s server) command(w http.ResponseWriter, r *http.Request) {
-	verb, phase, step := scheduler.Verb(mux.Vars(r)["verb"]), r.URL.Query().Get("phase"), r.URL.Query().Get("step")
-	parameters, err := parameters(r, verb)
-	if err != nil {
-		text(w, http.StatusBadRequest, err.Error())
-		return
+func (s server) command(verb scheduler.Verb) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { s.commandPlan(w, r, verb) }
+}
+
+func (s server) commandPlan(w http.ResponseWriter, r *http.Request, verb scheduler.Verb) {
+	phase, step := r.URL.Query().Get("phase"), r.URL.Query().Get("step")
+	if verb == scheduler.Start {
+		if err := noParameters(r); err != nil {
+			refuseBody(w, err)
+			return
+		}
 	}
 	var result plan.Result
+	var err error
 	if !s.do(w, r, func(core *scheduler.Core, now time.Time) {
 		result, err = core.CommandPlan(now, planName(r), verb, phase, step)
 	}) {
 		return
 	}
+	runs := verb == scheduler.Start || verb == scheduler.Stop // these the SDK takes at any time
 	switch {
+	case fault.KindOf(err) == fault.Invalid && phase == "" && step != "":
+		text(w, http.StatusBadRequest, "Missing phase") // the SDK's words
 	case err != nil:
 		fail(w, err)
-	case result == plan.AlreadyDone:
+	case result == plan.AlreadyDone && !runs:
 		text(w, http.StatusAlreadyReported, "Command has already been reported or completed")
 	default:
-		answer(w, http.StatusOK, map[string]string{"message": received(planName(r), verb, phase, step, parameters)})
+		answer(w, http.StatusOK, map[string]string{"message": received(planName(r), verb, phase, step)})
 	}
 }
 
 var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// parameters reads the body of start: an object of strings. Our plans take none, so that any is refused rather than ignored.
-func parameters(r *http.Request, verb scheduler.Verb) (string, error) {
-	if verb != scheduler.Start {
-		return "{}", nil
+// noParameters reads the body of start: an object of strings. Our plans take none, so that any is refused rather than ignored.
+func noParameters(r *http.Request) error {
+	body, err := io.ReadAll(r.Body)
+	if err != nil || len(bytes.TrimSpace(body)) == 0 {
+		return err
 	}
 	given := map[string]string{}
-	if err := json.NewDecoder(r.Body).Decode(&given); err != nil && !errors.Is(err, io.EOF) {
-		return "", fmt.Errorf("the body is not a JSON object of strings: %w", err)
+	if err := json.Unmarshal(body, &given); err != nil {
+		return fmt.Errorf("the body is not a JSON object of strings: %w", err)
 	}
-	var names []string
-	for name := range given {
+	names := slices.Sorted(maps.Keys(given))
+	for _, name := range names {
 		if !variable.MatchString(name) {
-			return "", fmt.Errorf("Couldn't parse parameters: %s is not a valid environment variable name", name)
+			return fmt.Errorf("Couldn't parse parameters: %s is not a valid environment variable name", name) // the SDK's words
 		}
-		names = append(names, name)
 	}
 	if len(names) > 0 {
-		slices.Sort(names)
-		return "", fmt.Errorf("the plans of this service take no parameters, %s given", strings.Join(names, ", "))
+		return fmt.Errorf("the plans of this service take no parameters, %s given", strings.Join(names, ", "))
 	}
-	return "{}", nil
+	return nil
+}
+
+func refuseBody(w http.ResponseWriter, err error) {
+	if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
+		text(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has more than %d bytes", tooBig.Limit))
+		return
+	}
+	text(w, http.StatusBadRequest, err.Error())
 }
 
 // received is the SDK's message for a command that was taken.
-func received(name string, verb scheduler.Verb, phase, step, parameters string) string {
+func received(name string, verb scheduler.Verb, phase, step string) string {
 	null := func(s string) string {
 		if s == "" {
 			return "null"
@@ -113,7 +135,7 @@ func received(name string, verb scheduler.Verb, phase, step, parameters string) 
 	}
 	switch verb {
 	case scheduler.Start:
-		return "Received cmd: start " + name + " with parameters: " + parameters
+		return "Received cmd: start " + name + " with parameters: {}"
 	case scheduler.ForceComplete, scheduler.Restart:
 		return fmt.Sprintf("Received cmd: %s for Plan: %s, Phase: %s, Step: %s", verb, name, null(phase), null(step))
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gorilla/mux"
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"github.com/dcos-scaleio/scaleio/framework/scheduler"
 )
@@ -92,22 +93,22 @@ func (s server) podStatus(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// podInfo tells what runs and where. (The SDK gives Mesos' TaskInfo here; we keep none, so that the ids and the state stand for it.)
+// podTaskInfo is a task as Mesos knows it; Status is null for one that never ran, or runs no more.
+type podTaskInfo struct {
+	Info   *mesos.TaskInfo   `json:"info"`
+	Status *mesos.TaskStatus `json:"status"`
+}
+
 func (s server) podInfo(w http.ResponseWriter, r *http.Request) {
-	v, ok := s.pod(w, r)
-	if !ok {
+	var task podTaskInfo
+	if !s.do(w, r, func(core *scheduler.Core, _ time.Time) { task.Info, task.Status = core.PodInfo(mux.Vars(r)["pod"]) }) {
 		return
 	}
-	type id struct {
-		Value string `json:"value"`
+	if task.Info == nil {
+		notFound(w, r)
+		return
 	}
-	entry := map[string]any{"info": map[string]any{"name": v.Pod + "-agent", "agent_id": id{v.Agent.ID}}, "status": nil}
-	if v.Task != nil {
-		entry["info"] = map[string]any{"name": v.Pod + "-agent", "task_id": id{v.Task.ID}, "agent_id": id{v.Task.AgentID},
-			"executor": map[string]any{"executor_id": id{v.Task.ExecutorID}}}
-		entry["status"] = map[string]any{"task_id": id{v.Task.ID}, "state": v.Task.State, "message": v.Task.Message}
-	}
-	answer(w, http.StatusOK, []any{entry})
+	answer(w, http.StatusOK, []podTaskInfo{task})
 }
 
 func (s server) podRestart(w http.ResponseWriter, r *http.Request) {

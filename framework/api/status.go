@@ -1,7 +1,7 @@
 package api
 
 import (
-	"fmt"
+	"errors"
 	"net/http"
 	"os"
 	"time"
@@ -46,9 +46,12 @@ func (s server) health(w http.ResponseWriter, r *http.Request) {
 // layout answers what would be done now, with a reason for every device.
 func (s server) layout(w http.ResponseWriter, r *http.Request) {
 	var l layout.Layout
-	if s.do(w, r, func(core *scheduler.Core, _ time.Time) { l = *core.Preview() }) {
-		answer(w, http.StatusOK, l)
+	if !s.do(w, r, func(core *scheduler.Core, _ time.Time) { l = *core.Preview() }) {
+		return
 	}
+	l.Domains, l.Pools, l.SDSs = orEmpty(l.Domains), orEmpty(l.Pools), orEmpty(l.SDSs)
+	l.Consumers, l.Verdicts = orEmpty(l.Consumers), orEmpty(l.Verdicts)
+	answer(w, http.StatusOK, l)
 }
 
 func (s server) nodes(w http.ResponseWriter, r *http.Request) {
@@ -60,13 +63,19 @@ func (s server) nodes(w http.ResponseWriter, r *http.Request) {
 // system answers what ScaleIO holds, as last read; null before the gateway has answered.
 func (s server) system(w http.ResponseWriter, r *http.Request) {
 	var observed *layout.Observed
-	if s.do(w, r, func(core *scheduler.Core, _ time.Time) {
+	if !s.do(w, r, func(core *scheduler.Core, _ time.Time) {
 		if o := core.Observed(); o != nil {
 			observed = o.Clone()
 		}
 	}) {
-		answer(w, http.StatusOK, observed)
+		return
 	}
+	if observed != nil {
+		o := observed
+		o.MDMs, o.Domains, o.Pools = orEmpty(o.MDMs), orEmpty(o.Domains), orEmpty(o.Pools)
+		o.SDSs, o.Devices, o.SDCs = orEmpty(o.SDSs), orEmpty(o.Devices), orEmpty(o.SDCs)
+	}
+	answer(w, http.StatusOK, observed)
 }
 
 func (s server) artifact(w http.ResponseWriter, r *http.Request) {
@@ -77,6 +86,9 @@ func (s server) artifact(w http.ResponseWriter, r *http.Request) {
 	}
 	file, err := os.Open(path)
 	if err != nil {
+		if path := (*os.PathError)(nil); errors.As(err, &path) {
+			err = path.Err // where it lies is nobody's business
+		}
 		text(w, http.StatusInternalServerError, "the artifact cannot be read: "+err.Error())
 		return
 	}
@@ -146,41 +158,4 @@ func stateOf(v scheduler.NodeView) int {
 		return stateAdding
 	}
 	return stateUnknown
-}
-
-// events streams every change of a step, after a snapshot of all (server-sent events).
-func (s server) events(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("Cache-Control", "no-store")
-	control := http.NewResponseController(w)
-	if err := control.SetWriteDeadline(time.Time{}); err != nil {
-		text(w, http.StatusInternalServerError, "this connection cannot stream: "+err.Error())
-		return
-	}
-	last := map[string]stepEvent{}
-	for {
-		changed := s.Scheduler.Changed()
-		var now []stepEvent
-		if !s.do(w, r, func(core *scheduler.Core, _ time.Time) { now = stepEvents(core) }) {
-			return
-		}
-		for _, e := range now {
-			key := e.Plan + "\x00" + e.Phase + "\x00" + e.Step
-			if last[key] == e {
-				continue
-			}
-			last[key] = e
-			if _, err := fmt.Fprintf(w, "data: %s\n\n", e.json()); err != nil {
-				return
-			}
-		}
-		if control.Flush() != nil {
-			return
-		}
-		select {
-		case <-changed:
-		case <-r.Context().Done():
-			return
-		}
-	}
 }

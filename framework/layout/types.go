@@ -132,52 +132,75 @@ type Observed struct {
 
 // ObservedDomain is a protection domain.
 type ObservedDomain struct {
-	ID, Name, State string
+	ID    string `json:"id"`
+	Name  string `json:"name"`
+	State string `json:"state"`
 }
 
 // ObservedFaultSet is a fault set.
 type ObservedFaultSet struct {
-	ID, Name, Domain string // Domain by name
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+	Domain string `json:"domain"` // by name
 }
 
 // ObservedPool is a storage pool. Capacities are in KiB, as ScaleIO counts.
 type ObservedPool struct {
-	ID, Name, Domain, Media     string
-	SparePercent                int
-	CapacityKB, SpareKB, UsedKB uint64
-	AvailableKB                 uint64 // for new volumes, after mirroring
-	Busy                        bool   // rebuild or rebalance is running
+	ID           string `json:"id"`
+	Name         string `json:"name"`
+	Domain       string `json:"domain"`
+	Media        string `json:"media"`
+	SparePercent int    `json:"spare_percent"`
+	CapacityKB   uint64 `json:"capacity_kb"`
+	SpareKB      uint64 `json:"spare_kb"`
+	UsedKB       uint64 `json:"used_kb"`
+	AvailableKB  uint64 `json:"available_kb"` // for new volumes, after mirroring
+	Busy         bool   `json:"busy"`         // rebuild or rebalance is running
 	// Ours says that we created it (the caller remembers): only then is a spare percentage above the needed one lowered again.
-	Ours                 bool
-	DegradedKB, FailedKB uint64
+	Ours       bool   `json:"ours"`
+	DegradedKB uint64 `json:"degraded_kb"`
+	FailedKB   uint64 `json:"failed_kb"`
 }
 
 // ObservedSDS is a data server.
 type ObservedSDS struct {
-	ID, Name, Domain, FaultSet string
-	Addresses                  []string
-	Port                       int
-	Membership                 string // Joined, JoinPending, Decoupled
-	Connection                 string // Connected, Disconnected
-	Maintenance                string // NoMaintenance, ...
+	ID          string   `json:"id"`
+	Name        string   `json:"name"`
+	Domain      string   `json:"domain"`
+	FaultSet    string   `json:"fault_set,omitempty"`
+	Addresses   []string `json:"addresses"`
+	Port        int      `json:"port"`
+	Membership  string   `json:"membership"`  // Joined, JoinPending, Decoupled
+	Connection  string   `json:"connection"`  // Connected, Disconnected
+	Maintenance string   `json:"maintenance"` // NoMaintenance, ...
 }
 
 // ObservedDevice is a device of an SDS.
 type ObservedDevice struct {
-	ID, SDS, Pool, Domain string // SDS, Pool, Domain by name
-	Path, OriginalPath    string
-	CapacityKB            uint64
-	State, ErrorState     string // Normal, ...; None, Error, ...
+	ID           string `json:"id"`
+	SDS          string `json:"sds"` // by name, as Pool and Domain
+	Pool         string `json:"pool"`
+	Domain       string `json:"domain"`
+	Path         string `json:"path"`
+	OriginalPath string `json:"original_path"`
+	CapacityKB   uint64 `json:"capacity_kb"`
+	State        string `json:"state"`       // Normal, ...
+	ErrorState   string `json:"error_state"` // None, Error, ...
 }
 
 // ObservedSDC is a client.
 type ObservedSDC struct {
-	ID, Name, GUID, Address, Connection string
+	ID         string `json:"id"`
+	Name       string `json:"name"`
+	GUID       string `json:"guid"`
+	Address    string `json:"address"`
+	Connection string `json:"connection"`
 }
 
 // ObservedLimit is a bound that the live system states.
 type ObservedLimit struct {
-	Min, Max uint64
+	Min uint64 `json:"min"`
+	Max uint64 `json:"max"`
 }
 
 // Kind names an operation on ScaleIO.

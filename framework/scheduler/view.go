@@ -177,6 +177,9 @@ func (c *Core) Health() (code int, reasons []string) {
 		{func() bool { return has(c.recovery, plan.Delayed) }, HealthDelayed},
 		{func() bool { return has(c.recovery, plan.Pending, plan.Prepared, plan.Starting, plan.Started) }, HealthRecovering},
 	}
+	if c.frameworkID == "" {
+		reasons = append(reasons, "not registered with Mesos yet")
+	}
 	for _, t := range tests {
 		if t.holds() {
 			return t.code, reasons
