@@ -2,8 +2,6 @@ package scheduler
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"hash/fnv"
 	"log/slog"
@@ -14,7 +12,6 @@ import (
 	"github.com/mesos/mesos-go/api/v1/lib/master"
 	mesosscheduler "github.com/mesos/mesos-go/api/v1/lib/scheduler"
 	"github.com/mesos/mesos-go/api/v1/lib/scheduler/calls"
-	"golang.org/x/crypto/nacl/box"
 
 	"github.com/dcos-scaleio/scaleio/framework/fault"
 	"github.com/dcos-scaleio/scaleio/framework/gateway"
@@ -286,29 +283,13 @@ func agentOfCall(call *mesosscheduler.Call) string {
 	return ""
 }
 
-// message seals the secrets that a desired state needs to the node's key, and wraps it into a MESSAGE.
+// message wraps a desired state into a MESSAGE.
 func (d *Driver) message(m Message) *mesosscheduler.Call {
-	desired := m.Desired
-	sealed := map[string][]byte{}
-	for _, name := range secretsOf(&desired) {
-		text, err := d.edges.Secret(name)
-		if err != nil || text == "" {
-			continue // the node's step that needs it says that it is missing
-		}
-		var key [32]byte
-		if copy(key[:], m.PublicKey) != len(key) {
-			d.edges.Log.Error("a node gave no usable key; its secrets are not sent", "node", desired.Node)
-			continue
-		}
-		if sealed[name], err = box.SealAnonymous(nil, []byte(text), &key, rand.Reader); err != nil {
-			d.edges.Log.Error("sealing failed", "node", desired.Node, "error", err)
-			delete(sealed, name)
-		}
-	}
-	desired.Secrets = sealed
-	data, err := json.Marshal(desired)
+	data, err := m.Seal(d.edges.Secret)
 	if err != nil {
-		d.edges.Log.Error("a desired state does not encode", "node", desired.Node, "error", err)
+		d.edges.Log.Error("a desired state is not sent as it should be", "node", m.Desired.Node, "error", err)
+	}
+	if data == nil {
 		return nil
 	}
 	d.Metrics.messageBytes.Add(float64(len(data)))
