@@ -6,6 +6,7 @@ import (
 	_ "github.com/Masterminds/sprig/v3"
 	_ "github.com/dell/goscaleio"
 	_ "github.com/goccy/go-yaml"
+	_ "github.com/golang-jwt/jwt/v5"
 	_ "github.com/google/go-cmp/cmp"
 	_ "github.com/google/uuid"
 	_ "github.com/gorilla/mux"
