@@ -21,10 +21,12 @@ var hostAttributes = []Attribute{
 	{Name: "scaleio-sdc-domains", Text: "mydomain"}, {Name: "scaleio-sdc-mydomain", Text: "mypool"},
 }
 
+const recordedResources = "cpus:2;mem:1024;disk:2048;ports:[31000-31010]"
+
 func recordedAgent(hostname string, launcher Launcher) AgentConfig {
 	n, _ := strconv.Atoi(hostname[strings.LastIndex(hostname, ".")+1:])
 	return AgentConfig{Hostname: hostname, Address: hostname + ":5051", Attributes: hostAttributes, Launcher: launcher,
-		Resources: "cpus:2;mem:1024;disk:2048;ports:[31000-31010]", WorkDir: workRoot + "/var/lib/mesos-01/run/agent" + strconv.Itoa(n-1) + "-work"}
+		Resources: recordedResources, WorkDir: workRoot + "/var/lib/mesos-01/run/agent" + strconv.Itoa(n-1) + "-work"}
 }
 
 // cast finds the recorded agents: host by host in the order of their ids, as offers, notes and answers name them.
@@ -64,10 +66,12 @@ func cast(steps []step) []string {
 var masterIDs = regexp.MustCompile(`"master_info":\{"id":"([0-9a-f-]{36})"`)
 
 func newReplay(t testing.TB, name string, st story) *replay {
-	steps, err := readScenario(trafficDir + "/" + name)
+	dir, _, _ := strings.Cut(name, "#")
+	steps, err := readScenario(trafficDir + "/" + dir)
 	if err != nil {
 		t.Fatal(err)
 	}
+	steps = slices.DeleteFunc(steps, func(s step) bool { return s.number < st.from || st.to != "" && s.number > st.to })
 	r := &replay{t: t, name: name, steps: steps, story: st, net: newMemnet(), agents: map[string]*Agent{}, ids: newIdents(),
 		streams: map[string]*replayStream{}, skipped: map[string]string{}}
 	r.ids.strip = workRoot
@@ -140,12 +144,12 @@ func cycle(steps []step) float64 {
 
 // TestRecordedTraffic replays every scenario that is in scope and holds it to the recording.
 func TestRecordedTraffic(t *testing.T) {
-	names := scenarios(t)
+	scenarios(t)
 	workRoot = t.TempDir()
 	only := os.Getenv("SCENARIO")
-	for _, name := range names {
-		st, ok := stories[name]
-		if !ok || only != "" && !strings.HasPrefix(name, only) {
+	for _, name := range slices.Sorted(maps.Keys(stories)) {
+		st := stories[name]
+		if !strings.HasPrefix(name, only) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {

@@ -26,16 +26,17 @@ import (
 
 // story is how a recorded scenario is replayed: what the recording did besides its requests, and which steps are not for us.
 type story struct {
-	config  func(*Config)
-	masters []string // addresses; default 127.0.0.1:5050
-	agents  []string // hostnames in the order of their ids; default: as the recording's offers and answers name them
-	tune    func(*AgentConfig)
-	setup   func(*replay)
-	acts    map[string]act    // before the step of that number
-	skip    map[string]string // step number, or "NN-MM", or a part of the file's name → why
-	loose   map[string]string // like skip, of steps whose answer is compared by status and headers only
-	offers  string            // why the sums of offers differ
-	phase   float64           // when allocation cycles fall, in fractions of the recorded second; default from the recording
+	config   func(*Config)
+	from, to string   // numbers of the first and last step; default all
+	masters  []string // addresses; default 127.0.0.1:5050
+	agents   []string // hostnames in the order of their ids; default: as the recording's offers and answers name them
+	tune     func(*AgentConfig)
+	setup    func(*replay)
+	acts     map[string]act    // before the step of that number
+	skip     map[string]string // step number, or "NN-MM", or a part of the file's name → why
+	loose    map[string]string // like skip, of steps whose answer is compared by status and headers only
+	offers   string            // why the sums of offers differ
+	phase    float64           // when allocation cycles fall, in fractions of the recorded second; default from the recording
 }
 
 // act is what the recording did to the cluster at a time: 0 is the time of the step.

@@ -1,6 +1,12 @@
 package mesos
 
 import (
+	"fmt"
+	"github.com/gogo/protobuf/proto"
+	api "github.com/mesos/mesos-go/api/v1/lib"
+	"github.com/mesos/mesos-go/api/v1/lib/scheduler"
+	"strconv"
+
 	"errors"
 	"io"
 	"net/http"
@@ -44,6 +50,27 @@ func failover(notice time.Duration) func(*replay) {
 	}
 }
 
+// declines refuses recorded offers for no time.
+func declines(offers ...string) func(*replay) {
+	return func(r *replay) {
+		r.m.mu.Lock()
+		defer r.m.mu.Unlock()
+		for _, id := range offers {
+			recorded := r.m.id + "-" + id
+			o := r.m.offers[r.ids.request(recorded)]
+			r.m.decline(o.framework, &scheduler.Call_Decline{OfferIDs: []api.OfferID{{Value: o.id}}, Filters: &api.Filters{RefuseSeconds: proto.Float64(0)}})
+		}
+	}
+}
+
+// secondFirst has the second agent's resources dealt out before the first one's: the recorded allocator shuffled agents.
+func secondFirst(r *replay) {
+	r.m.mu.Lock()
+	defer r.m.mu.Unlock()
+	a, b := r.agents["127.0.0.2"].slave, r.agents["127.0.0.3"].slave
+	a.seq, b.seq = b.seq, a.seq
+}
+
 func must(err error) {
 	if err != nil {
 		panic(err)
@@ -72,6 +99,22 @@ func variety(c *AgentConfig) {
 // executorStories are the scenarios recorded by executors; they run when an executor of that name is launched.
 var executorStories = map[string]story{}
 
+// refusedGroup is a LAUNCH_GROUP that fails, on its own: an agent with what was left offers it.
+func refusedGroup(from, to, offer, left string) story {
+	return story{
+		to: to, skip: map[string]string{"005-" + before(from): "the default executor is not emulated"},
+		tune:   func(c *AgentConfig) { c.Resources = left },
+		setup:  func(r *replay) { r.ids.real[r.m.id+"-"+offer] = r.m.id + "-O0" },
+		offers: "the groups before it are not launched",
+	}
+}
+
+func before(number string) string {
+	n, err := strconv.Atoi(number)
+	must(err)
+	return fmt.Sprintf("%03d", n-1)
+}
+
 // stories are the scenarios in scope.
 var stories = map[string]story{
 	"01-subscribe-offers-decline": {},
@@ -82,6 +125,11 @@ var stories = map[string]story{
 		"121": {at: 55.479, do: on("127.0.0.2", (*Agent).Stop)}, // the acknowledgement did not arrive any more
 		"124": {at: 58.5, do: on("127.0.0.2", func(a *Agent) { must(a.Start()) })},
 	}},
+	"04-launch-group-default-executor#executor-in-task":    refusedGroup("040", "041", "O2", recordedResources),
+	"04-launch-group-default-executor#empty":               refusedGroup("042", "042", "O3", recordedResources),
+	"04-launch-group-default-executor#executor-unfit":      refusedGroup("044", "046", "O4", recordedResources),
+	"04-launch-group-default-executor#too-much":            refusedGroup("047", "049", "O5", "cpus:0.3;mem:96;disk:32"),
+	"04-launch-group-default-executor#default-in-a-LAUNCH": refusedGroup("050", "051", "O6", recordedResources),
 	"05-partition-aware": {config: quickPings, acts: map[string]act{
 		"028": {do: on("127.0.0.2", (*Agent).Partition)},
 		"053": {do: on("127.0.0.2", (*Agent).Heal)},
@@ -100,6 +148,34 @@ var stories = map[string]story{
 	}},
 	"07-failover-and-disconnect": {phase: 0.5},
 	"08-http-errors":             {},
+	"10-multi-role": {
+		acts: map[string]act{ // the recorder declined some offers without a record of it
+			"021": {at: 4.07, do: declines("O1")},
+			"058": {do: secondFirst},
+			"061": {at: 26.64, do: declines("O10", "O11")},
+			"065": {at: 32.64, do: declines("O12")},
+		},
+		skip: map[string]string{"GET_roles": "not emulated", "033": "not emulated"},
+	},
+	"11-rescind#offer_timeout": {
+		to: "016", config: func(c *Config) { c.OfferTimeout = 2 * time.Second },
+		acts: map[string]act{
+			"014": {do: on("127.0.0.2", (*Agent).Stop)},
+			"015": {do: on("127.0.0.3", (*Agent).Stop)},
+			"016": {do: func(r *replay) { r.m.Depose() }},
+		},
+	},
+	"11-rescind#agents": {
+		from: "017", agents: []string{"127.0.0.2", "127.0.0.3"},
+		acts: map[string]act{
+			"021": {do: on("127.0.0.2", (*Agent).Stop)},
+			"023": {do: on("127.0.0.3", (*Agent).Unregister)},
+			"026": {at: 15.39, do: func(r *replay) {
+				must(r.agents["127.0.0.3"].Start())
+				must(r.agents["127.0.0.2"].Start())
+			}},
+		},
+	},
 	"13-operator-api": {
 		agents: []string{"127.0.0.2", "127.0.0.3"},
 		config: func(c *Config) { c.LaunchDelay = 150 * time.Millisecond },
@@ -165,11 +241,8 @@ var stories = map[string]story{
 		"040": {at: 107.14, do: on("127.0.0.3", (*Agent).Heal)},
 	}},
 	"20-attribute-types-and-static-reservations": {
-		tune: variety,
-		setup: func(r *replay) { // the recorded allocator, which shuffles agents, served the second one first
-			a, b := r.agents["127.0.0.2"].slave, r.agents["127.0.0.3"].slave
-			a.seq, b.seq = b.seq, a.seq
-		},
+		tune:  variety,
+		setup: secondFirst,
 		loose: map[string]string{"agent-state": "a part of the fields is emulated"},
 	},
 	"22-executor-failures-and-kill-during-launch": {
