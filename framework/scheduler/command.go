@@ -3,8 +3,6 @@ package scheduler
 import (
 	"time"
 
-	"github.com/mesos/mesos-go/api/v1/lib/scheduler/calls"
-
 	"github.com/dcos-scaleio/scaleio/framework/fault"
 	"github.com/dcos-scaleio/scaleio/framework/plan"
 )
@@ -91,10 +89,10 @@ func (c *Core) redo(p *plan.Plan, s *plan.Step) {
 	n := c.nodes[s.Name]
 	switch c.roles[s.Phase()] {
 	case roleInstall:
-		n.Installed, n.RetryAt = false, time.Time{}
+		n.Installed, n.InstallFrom, n.RetryAt = false, 0, time.Time{} // what it said before counts no more
 		c.again(n)
 	case roleREXRay:
-		n.Serves = false
+		n.Serves, n.REXRayFrom = false, 0
 		c.again(n)
 	case roleStorage:
 		for _, op := range c.storage.byStep[s.Name] {
@@ -103,8 +101,15 @@ func (c *Core) redo(p *plan.Plan, s *plan.Step) {
 			}
 		}
 		c.storage.wanted, c.storage.retryAt = true, time.Time{}
-	case roleLayout, roleVerify:
-		c.storage.wanted, c.storage.retryAt, c.storage.fresh = true, time.Time{}, false
+	case roleLayout:
+		for _, n := range c.order { // somebody may have cleared a device, or changed one
+			if c.planOf(n) == p {
+				c.again(n)
+			}
+		}
+		c.lookAgain()
+	case roleVerify:
+		c.lookAgain()
 	default: // recovery
 		n.RetryAt = time.Time{}
 		c.mark(n)
@@ -113,6 +118,10 @@ func (c *Core) redo(p *plan.Plan, s *plan.Step) {
 		c.deployment.Complete = false
 		c.put(keyDeployment, c.deployment)
 	}
+}
+
+func (c *Core) lookAgain() {
+	c.storage.wanted, c.storage.retryAt, c.storage.fresh = true, time.Time{}, false
 }
 
 // again asks a node for its state with a new generation, so that failed steps are tried once more.
@@ -130,7 +139,7 @@ func (c *Core) CommandPod(now time.Time, pod string) ([]string, error) {
 	}
 	n.RetryAt, n.Failures = time.Time{}, 0
 	if n.Task != nil {
-		c.call(calls.Kill(n.Task.ID, n.Task.AgentID))
+		n.Task.Killing, n.killAt = true, time.Time{}
 	}
 	c.mark(n)
 	return []string{n.TaskName()}, nil

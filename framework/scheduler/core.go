@@ -39,6 +39,10 @@ type Core struct {
 	frameworkID string
 	subscribed  bool
 	suppressed  bool
+	unsure      bool            // whether Mesos got the last SUPPRESS or REVIVE
+	returned    []mesos.OfferID // offers whose DECLINE or ACCEPT may not have arrived
+	retryAt     time.Time       // of calls that failed
+	implicitAt  time.Time       // ask Mesos for all tasks then
 	agentsKnown bool
 	agentsErr   error     // why the list cannot be had
 	newest      time.Time // when the last new agent was seen
@@ -105,7 +109,7 @@ func (c *Core) Step(now time.Time, in Input) {
 	case AgentsListed:
 		c.agentsListed(in.Agents)
 	case AgentsHidden:
-		c.agentsErr, c.changed = in.Err, true
+		c.agentsErr, c.changed = in.Err, true // and offers are wanted: they alone tell of new agents
 	case AgentAdded:
 		c.agentSeen(in.Agent)
 	case AgentRemoved:
@@ -149,6 +153,7 @@ func (c *Core) settle() {
 		c.converge(n)
 	}
 	c.settleOffers()
+	c.settleTasks()
 	if !c.deployment.Complete && c.deployment.Committed && c.deploy.Status() == plan.Complete {
 		c.deployment.Complete = true
 		c.put(keyDeployment, c.deployment)
@@ -166,7 +171,7 @@ func (c *Core) by(t time.Time) {
 func (c *Core) node(a Agent) *Node {
 	n := c.nodes[a.Hostname]
 	if n == nil {
-		n = &Node{Name: a.Hostname, Index: len(c.order), Later: c.deployment.Committed, since: c.now}
+		n = &Node{Name: a.Hostname, Index: len(c.order), Later: c.deployment.Committed, Since: c.now}
 		n.Consent = !n.Later && c.cfg.Spec.ScaleIO.Pools.Mode == spec.Global // choosing global is the consent for those present
 		c.newest = c.now
 		c.nodes[n.Name] = n
@@ -183,12 +188,20 @@ func (c *Core) agentSeen(a Agent) {
 		return // not an agent that can be addressed
 	}
 	n := c.node(a)
+	n.listed = true
 	old := n.Agent
 	if old.ID == a.ID && old.Active == a.Active && old.Region == a.Region && old.Zone == a.Zone && slices.Equal(old.Attributes, a.Attributes) {
 		return
 	}
 	if old.ID != a.ID {
 		delete(c.agents, old.ID)
+		if n.offer != nil && n.offer.AgentID.Value != a.ID {
+			c.spare, n.offer = append(c.spare, n.offer), nil
+		}
+		n.declined = false
+		if n.Task != nil {
+			n.reconcileAt = c.now
+		}
 	}
 	c.agents[a.ID] = n
 	n.setAgent(a)
@@ -200,7 +213,11 @@ func (c *Core) agentSeen(a Agent) {
 
 func (c *Core) agentGone(id string) {
 	n := c.agents[id]
-	if n == nil || n.Agent.ID != id || !n.Agent.Active {
+	if n == nil || n.Agent.ID != id {
+		return
+	}
+	n.listed = false
+	if !n.Agent.Active {
 		return
 	}
 	n.Agent.Active = false
@@ -209,7 +226,7 @@ func (c *Core) agentGone(id string) {
 
 // agentsListed takes the whole list: what is not in it is not there.
 func (c *Core) agentsListed(all []Agent) {
-	c.agentsKnown = true
+	c.agentsKnown, c.agentsErr = true, nil
 	listed := map[string]bool{}
 	for _, a := range all {
 		listed[a.ID] = true

@@ -55,7 +55,9 @@ func (c *Core) derive(n *Node) {
 	was := *n.Desired
 	next := was
 	next.Probe = n.Probe
-	next.Packages, next.SDS, next.MDMs = c.packages(n), c.storage.sds(n) != nil || c.provides(n), c.mdms()
+	if c.storage.current != nil || !c.deployment.Committed { // after a restart of ours a node stays what it is until the layout is known again
+		next.Packages, next.SDS, next.MDMs = c.packages(n), c.storage.sds(n) != nil || c.provides(n), c.mdms()
+	}
 	next.Limits, next.AllowReboot = c.limits(), c.cfg.Spec.ScaleIO.Reboot
 	if was.REXRay != nil {
 		if config := c.rexrayConfig(n); config != nil {

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	mesosscheduler "github.com/mesos/mesos-go/api/v1/lib/scheduler"
@@ -29,7 +30,7 @@ func (c *Core) launch(n *Node) {
 		ID: fmt.Sprintf("%s__%d", n.TaskName(), n.Launches), ExecutorID: fmt.Sprintf("%s-executor__%d", n.Pod(), n.Launches),
 		AgentID: o.AgentID.Value, State: mesos.TASK_STAGING.String(), Since: c.now,
 	}
-	n.since = c.now
+	n.Since = c.now
 	c.tasks[n.Task.ID] = n
 	c.mark(n)
 	accept := calls.Accept(calls.OfferOperations{calls.OpLaunch(c.taskInfo(n, decision.Resources))}.WithOffers(o.ID))
@@ -102,7 +103,7 @@ func (c *Core) settleOffers() {
 	}
 	needed, revive := false, false
 	for _, n := range c.order {
-		if n.Task == nil && n.Agent.Active {
+		if n.Task == nil && (n.Agent.Active || n.listed) {
 			needed = true
 			if !n.RetryAt.IsZero() && c.now.Before(n.RetryAt) {
 				c.by(n.RetryAt)
@@ -117,27 +118,52 @@ func (c *Core) settleOffers() {
 			n.offer, n.declined = nil, true
 		}
 	}
-	if len(c.spare) > 0 {
-		ids := make([]mesos.OfferID, len(c.spare))
-		for i, o := range c.spare {
-			ids[i] = o.ID
-		}
-		decline := calls.Decline(ids...)
-		refuse := unwanted.Seconds()
-		decline.Decline.Filters = &mesos.Filters{RefuseSeconds: &refuse}
-		c.call(decline)
-		c.spare = nil
+	c.decline()
+	c.wantOffers(needed || !c.agentsKnown || c.agentsErr != nil, revive)
+}
+
+// decline gives offers back; those whose return may not have arrived, once more, and so that what is needed is offered again at once.
+func (c *Core) decline() {
+	var ids []mesos.OfferID
+	for _, o := range c.spare {
+		ids = append(ids, o.ID)
+	}
+	c.spare = nil
+	c.refuse(ids, unwanted)
+	if len(c.returned) > 0 && c.now.Before(c.retryAt) {
+		c.by(c.retryAt)
+		return
+	}
+	c.refuse(c.returned, 0)
+	c.returned = nil
+}
+
+func (c *Core) refuse(ids []mesos.OfferID, refused time.Duration) {
+	if len(ids) == 0 {
+		return
+	}
+	decline := calls.Decline(ids...)
+	seconds := refused.Seconds()
+	decline.Decline.Filters = &mesos.Filters{RefuseSeconds: &seconds}
+	c.call(decline)
+}
+
+// wantOffers suppresses and revives. A call that failed is repeated after a pause.
+func (c *Core) wantOffers(wanted, revive bool) {
+	if c.unsure && c.now.Before(c.retryAt) {
+		c.by(c.retryAt)
+		return
 	}
 	switch {
-	case needed && c.suppressed, revive:
+	case wanted && (c.suppressed || c.unsure || revive):
 		c.call(&mesosscheduler.Call{Type: mesosscheduler.Call_REVIVE})
-		c.suppressed = false
 		for _, n := range c.order {
 			n.declined = false
 		}
-	case !needed && !c.suppressed && c.agentsKnown:
+	case !wanted && (!c.suppressed || c.unsure):
 		c.call(&mesosscheduler.Call{Type: mesosscheduler.Call_SUPPRESS})
-		c.suppressed = true
+	default:
+		return
 	}
-	c.reconcile()
+	c.suppressed, c.unsure = !wanted, false
 }

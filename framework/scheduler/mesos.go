@@ -16,9 +16,6 @@ import (
 // unwanted is how long Mesos keeps an offer that nobody needs from us (design §5.6).
 const unwanted = time.Hour
 
-// reconcileEvery is how often Mesos is asked again for a task that it did not speak of.
-const reconcileEvery = 15 * time.Second
-
 // Subscribe is the call to (re-)subscribe with.
 func (c *Core) Subscribe() *mesosscheduler.Call {
 	timeout, checkpoint := c.cfg.FailoverTimeout.Seconds(), true
@@ -72,7 +69,8 @@ func (c *Core) mesosEvent(e *mesosscheduler.Event) {
 }
 
 func (c *Core) onSubscribed(s *mesosscheduler.Event_Subscribed) {
-	c.subscribed, c.suppressed = true, false
+	c.subscribed, c.suppressed, c.unsure, c.returned = true, false, false, nil
+	c.implicitAt = c.now.Add(implicitEvery)
 	c.dropOffers()
 	if id := s.GetFrameworkID().GetValue(); id != "" && id != c.frameworkID {
 		c.frameworkID = id
@@ -81,26 +79,8 @@ func (c *Core) onSubscribed(s *mesosscheduler.Event_Subscribed) {
 	c.changed = true
 	for _, n := range c.order {
 		if n.Task != nil {
-			n.reconcileAt = c.now
+			n.reconcileAt, n.killAt = c.now, time.Time{}
 		}
-	}
-}
-
-// reconcile asks for the tasks whose state Mesos has not told since the subscription.
-func (c *Core) reconcile() {
-	tasks := map[string]string{}
-	for _, n := range c.order {
-		if n.Task == nil || n.reconcileAt.IsZero() {
-			continue
-		}
-		if !c.now.Before(n.reconcileAt) {
-			tasks[n.Task.ID] = n.Task.AgentID
-			n.reconcileAt = c.now.Add(reconcileEvery)
-		}
-		c.by(n.reconcileAt)
-	}
-	if len(tasks) > 0 {
-		c.call(calls.Reconcile(calls.ReconcileTasks(tasks)))
 	}
 }
 
@@ -115,9 +95,12 @@ func (c *Core) dropOffers() {
 func (c *Core) onOffer(o *mesos.Offer) {
 	c.agentSeen(agentOfOffer(o))
 	n := c.nodes[o.Hostname]
-	if n == nil || n.offer != nil || n.Agent.ID != o.AgentID.Value {
+	if n == nil {
 		c.spare = append(c.spare, o)
 		return
+	}
+	if n.offer != nil { // of two, the newer one: the older may be void
+		c.spare, n.declined = append(c.spare, n.offer), true
 	}
 	n.offer = o
 }
@@ -147,14 +130,14 @@ func (c *Core) onUpdate(s *mesos.TaskStatus) {
 	switch {
 	case alive(state):
 		c.onAlive(n, s)
-	case state == mesos.TASK_UNREACHABLE:
+	case lost(state.String()):
 		n.Task.State, n.Task.Message = state.String(), s.GetMessage()
-		n.Agent.Active = false
+		if state == mesos.TASK_UNREACHABLE && n.Agent.ID == n.Task.AgentID {
+			n.Agent.Active = false
+		}
 		c.mark(n)
 	case final(state):
-		delete(c.tasks, n.Task.ID)
-		n.failed(c.now, ended(n, s))
-		c.mark(n)
+		c.end(n, ended(n, s))
 	default: // a state of a newer Mesos: shown, not acted upon
 		n.Task.State, n.Task.Message = state.String(), s.GetMessage()
 		c.mark(n)
@@ -165,11 +148,17 @@ func alive(s mesos.TaskState) bool {
 	return s == mesos.TASK_STAGING || s == mesos.TASK_STARTING || s == mesos.TASK_RUNNING || s == mesos.TASK_KILLING
 }
 
-// final states end the task for us. We are PARTITION_AWARE: TASK_LOST comes only where Mesos means it (a replaced or unregistered agent).
+// lost states are not the end: the agent may come back and its executor with it, and a master without a registry says so of tasks whose
+// agents have not yet registered again (mesos.md §3.6, §3.7). settleTasks finds out.
+func lost(state string) bool {
+	return state == mesos.TASK_UNREACHABLE.String() || state == mesos.TASK_LOST.String() || state == mesos.TASK_UNKNOWN.String()
+}
+
+// final states end the task for us.
 func final(s mesos.TaskState) bool {
 	switch s {
-	case mesos.TASK_FINISHED, mesos.TASK_FAILED, mesos.TASK_KILLED, mesos.TASK_ERROR, mesos.TASK_LOST, mesos.TASK_DROPPED, mesos.TASK_GONE,
-		mesos.TASK_GONE_BY_OPERATOR, mesos.TASK_UNKNOWN:
+	case mesos.TASK_FINISHED, mesos.TASK_FAILED, mesos.TASK_KILLED, mesos.TASK_ERROR, mesos.TASK_DROPPED, mesos.TASK_GONE,
+		mesos.TASK_GONE_BY_OPERATOR:
 		return true
 	}
 	return false
@@ -210,21 +199,4 @@ func (c *Core) onAlive(n *Node, s *mesos.TaskStatus) {
 	}
 	n.badReport = ""
 	c.onReport(n, &r)
-}
-
-// callFailed handles the calls whose loss matters. Acknowledgements and reconciliation are repeated anyhow.
-func (c *Core) callFailed(in CallFailed) {
-	if in.Call.GetType() != mesosscheduler.Call_ACCEPT {
-		if in.Call.GetType() == mesosscheduler.Call_REVIVE || in.Call.GetType() == mesosscheduler.Call_SUPPRESS {
-			c.suppressed = !c.suppressed // said again by the next settle
-		}
-		return
-	}
-	for _, op := range in.Call.GetAccept().GetOperations() {
-		for _, t := range op.GetLaunch().GetTaskInfos() {
-			if n := c.tasks[t.TaskID.Value]; n != nil && n.Task != nil {
-				n.reconcileAt = c.now // it may have arrived all the same
-			}
-		}
-	}
 }

@@ -21,6 +21,7 @@ type Node struct {
 	Consent   bool            `json:"consent,omitempty"`   // its unnamed devices may be taken: it was there at the first deployment
 	Consented map[string]bool `json:"consented,omitempty"` // single devices that the operator agreed to
 
+	Since    time.Time `json:"since,omitzero"` // when it last began to wait for an offer or a first report
 	Task     *Task     `json:"task,omitempty"`
 	Launches int       `json:"launches,omitempty"` // ever; makes task ids unique
 	Failures int       `json:"failures,omitempty"` // of the executor, in a row
@@ -41,7 +42,8 @@ type Node struct {
 	place       offer.Placed // as placement rules see it
 	misfit      string       // why the last offer did not do
 	declined    bool         // Mesos holds its offers back because we declined one
-	since       time.Time    // when it last began to wait for an offer or a first report
+	listed      bool         // the master has it, connected or not
+	killAt      time.Time    // KILL again then
 	sentAt      time.Time    // of Desired.Generation; zero: not sent by this scheduler
 	sends       int
 	reconcileAt time.Time // ask Mesos for the task again then; zero: answered
@@ -58,7 +60,8 @@ type Task struct {
 	ExecutorID string    `json:"executor_id"`
 	State      string    `json:"state"` // TASK_STAGING until Mesos tells
 	Message    string    `json:"message,omitempty"`
-	Since      time.Time `json:"since"` // launched
+	Since      time.Time `json:"since"`             // launched
+	Killing    bool      `json:"killing,omitempty"` // an operator wants it to end
 }
 
 // Pod is the name of the pod instance, TaskName that of its task.
@@ -88,7 +91,7 @@ func (n *Node) trouble(now time.Time) string {
 		return n.Failure
 	case n.Task != nil && n.Task.State == mesos.TASK_UNREACHABLE.String():
 		return "the agent is unreachable"
-	case n.Report == nil && !n.since.IsZero() && now.Sub(n.since) >= patience:
+	case n.Report == nil && !n.Since.IsZero() && now.Sub(n.Since) >= patience:
 		return "no report within " + patience.String()
 	}
 	return ""
@@ -107,7 +110,7 @@ func retryAfter(failures int, first, most time.Duration) time.Duration {
 
 // failed records that the task ended.
 func (n *Node) failed(now time.Time, why string) {
-	n.Task, n.reconcileAt = nil, time.Time{}
+	n.Task, n.reconcileAt, n.killAt = nil, time.Time{}, time.Time{}
 	n.Failures++
 	n.Failure = why
 	n.RetryAt = now.Add(retryAfter(n.Failures, time.Second, 2*time.Minute))

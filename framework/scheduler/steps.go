@@ -97,6 +97,7 @@ func (c *Core) syncPlan(p *plan.Plan, members []*Node) {
 			}
 		}
 	}
+	c.forgetPools(p, storage, members)
 	if storage != nil {
 		storage.SortSteps(func(a, b *plan.Step) int {
 			return cmp.Or(cmp.Compare(c.rank(a), c.rank(b)), cmp.Compare(a.Name, b.Name))
@@ -114,6 +115,26 @@ func (c *Core) syncPlan(p *plan.Plan, members []*Node) {
 			}
 		}
 		ph.AddStep(string(r), after...)
+	}
+}
+
+// forgetPools takes away the steps of domains and pools that no node of the deployment goes to any more. Those of expand are its history.
+func (c *Core) forgetPools(p *plan.Plan, storage *plan.Phase, members []*Node) {
+	if p != c.deploy || storage == nil || !c.deployment.Committed || c.storage.current == nil {
+		return
+	}
+	wanted := map[string]bool{}
+	for _, n := range members {
+		if sds := c.storage.sds(n); sds != nil {
+			for _, name := range append([]string{domainStep(sds.Domain)}, poolSteps(sds)...) {
+				wanted[name] = true
+			}
+		}
+	}
+	for _, s := range slices.Clone(storage.Steps) {
+		if c.nodes[s.Name] == nil && !wanted[s.Name] {
+			storage.RemoveStep(s.Name)
+		}
 	}
 }
 

@@ -203,8 +203,11 @@ func (c *Core) unready(p *plan.Plan) string {
 		case n.Report != nil:
 			reported++
 		case n.trouble(c.now) == "":
+			if n.Since.IsZero() { // stored by a version that did not keep it
+				n.Since = c.now
+			}
 			waiting = append(waiting, n.Name)
-			c.by(n.since.Add(patience))
+			c.by(n.Since.Add(patience))
 		}
 	}
 	switch {
@@ -291,6 +294,10 @@ func stepOf(op layout.Operation) string {
 // settleLayoutStep says where a layout step stands; with proposals it holds until the operator agrees.
 func (c *Core) settleLayoutStep(p *plan.Plan, step *plan.Step) {
 	s := &c.storage
+	if p == c.deploy && c.deployment.Complete && s.current == nil {
+		c.set(step, standing{plan.Complete, "deployed; ScaleIO has not been looked at since the scheduler started"})
+		return
+	}
 	if why := c.unready(p); why != "" {
 		status := plan.Pending
 		if s.observed == nil && s.err != nil {

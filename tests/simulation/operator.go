@@ -66,7 +66,7 @@ func (w *world) agree() {
 					if s.Status() == plan.Waiting {
 						w.command(core, now, name, scheduler.Continue, ph.Name, "")
 					}
-					if s.Status() == plan.Error && ph.Name != "layout" {
+					if s.Status() == plan.Error {
 						w.command(core, now, name, scheduler.Restart, ph.Name, s.Name)
 					}
 				}

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"fmt"
+	"strings"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	mesosscheduler "github.com/mesos/mesos-go/api/v1/lib/scheduler"
@@ -71,6 +72,9 @@ func (w *watch) compareNodes(live, again *scheduler.Core) {
 		return fmt.Sprintf("%s %s plan %s, task %q, installed %v, serves %v, drivers %v, reported %d", n.Pod, n.Name, n.Plan, task, n.Installed, n.Serves, n.Drivers, n.Reported)
 	}
 	for i := range a {
+		if len(a[i].Drivers) == 0 {
+			b[i].Drivers = nil // told to serve by the other one just now
+		}
 		if x, y := word(a[i]), word(b[i]); x != y {
 			w.fail("store-is-all", "the core says %s, the store %s", x, y)
 		}
@@ -85,7 +89,11 @@ func (w *watch) comparePlans(live, again *scheduler.Core) {
 	for _, name := range []string{"deploy", "expand"} {
 		x, y := completeness(live.Plan(name)), completeness(again.Plan(name))
 		for path, complete := range x {
-			if other, ok := y[path]; !ok || other != complete {
+			other, ok := y[path]
+			if !ok && complete && name == "expand" && strings.HasPrefix(path, "storage/") {
+				continue // of domains and pools it is history
+			}
+			if !ok || other != complete {
 				w.fail("store-is-all", "%s: step %s is complete: %v; made of the store it exists: %v, complete: %v\n%s", name, path, complete, ok, other, incomplete(again.Plan(name)))
 				return
 			}
