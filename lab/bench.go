@@ -14,7 +14,10 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/dcos-scaleio/scaleio/framework/executor"
 	"github.com/dcos-scaleio/scaleio/framework/fault"
@@ -38,6 +41,8 @@ type Figures struct {
 	GatewayCalls int     `json:"gateway_calls"`
 	BytesPerNode int64   `json:"bytes_per_node"`
 	PeakRSS      int64   `json:"peak_rss"`
+	CPUSeconds   float64 `json:"cpu_seconds"`     // of the scheduler: what it took, whatever else the machine had to do
+	LabCPU       float64 `json:"lab_cpu_seconds"` // of the lab in the same time: executors, machines, Mesos, ScaleIO
 }
 
 const benchScenario = `name: bench
@@ -49,14 +54,14 @@ agents:
 expect: {plans: {deploy: COMPLETE}, within: 30m}
 `
 
-// Bench measures the deployment of a cluster of so many agents. A protection domain takes 128 SDSs and a pool 300 devices, so that bigger
-// clusters have several domains.
+// Bench measures the deployment of a cluster of so many agents. ScaleIO takes 128 SDSs in a domain and 1024 in a system: bigger clusters
+// have several domains, and of the biggest the agents from most on only use what the others provide.
 func Bench(ctx context.Context, agents int, programs Programs, log *slog.Logger) (f Figures, err error) {
 	s, err := benchCluster(agents)
 	if err != nil {
 		return f, err
 	}
-	c, err := newCluster(s, programs, setup{inProcess: true}, log)
+	c, err := newCluster(s, programs, setup{inProcess: true, memory: inMemory(agents)}, log)
 	defer func() { err = errors.Join(err, c.close(false)) }()
 	if err != nil {
 		return f, err
@@ -66,7 +71,7 @@ func Bench(ctx context.Context, agents int, programs Programs, log *slog.Logger)
 	if err := os.WriteFile(c.programs.Executor, []byte("bench\n"), 0o755); err != nil {
 		return f, err
 	}
-	start := time.Now()
+	start, before := time.Now(), ownCPU()
 	if err := c.startScheduler(nil); err != nil {
 		return f, err
 	}
@@ -81,6 +86,9 @@ func Bench(ctx context.Context, agents int, programs Programs, log *slog.Logger)
 		if board.Status("deploy") == "COMPLETE" {
 			break
 		}
+		if board.Status("deploy") == "ERROR" {
+			return f, errors.New(trouble(board))
+		}
 		select {
 		case <-changed:
 		case <-c.scheduler.over():
@@ -89,7 +97,8 @@ func Bench(ctx context.Context, agents int, programs Programs, log *slog.Logger)
 			return f, ctx.Err()
 		}
 	}
-	f = Figures{Agents: agents, Seconds: time.Since(start).Seconds(), PeakRSS: c.scheduler.measure()}
+	f = Figures{Agents: agents, Seconds: time.Since(start).Seconds(), PeakRSS: c.scheduler.measure(),
+		CPUSeconds: c.scheduler.cpu().Seconds(), LabCPU: (ownCPU() - before).Seconds()}
 	stats := c.master.Stats()
 	for _, n := range stats.Calls {
 		f.MesosCalls += n
@@ -100,31 +109,73 @@ func Bench(ctx context.Context, agents int, programs Programs, log *slog.Logger)
 	for _, t := range stats.Agents {
 		f.BytesPerNode += (t.BytesTo + t.BytesFrom + t.UpdateBytesSent) / int64(agents)
 	}
-	if n := len(c.system.Snapshot().Devices); n != agents {
-		return f, fmt.Errorf("%d devices are attached, %d expected", n, agents)
+	if n := len(c.system.Snapshot().Devices); n != min(agents, mostProviders) {
+		return f, fmt.Errorf("%d devices are attached, %d expected", n, min(agents, mostProviders))
 	}
 	return f, nil
 }
 
-// perDomain is how many of the bench's agents make a domain: below ScaleIO's limit of 128 SDSs.
-const perDomain = 100
+// inMemory is a directory in memory with room for the files of so many machines, or "": on a disk they cost more than all that is
+// measured. The scheduler's state stays on the disk.
+func inMemory(agents int) string {
+	const place, perMachine = "/dev/shm", 1 << 20
+	var free unix.Statfs_t
+	if err := unix.Statfs(place, &free); err != nil || free.Type != unix.TMPFS_MAGIC || free.Bavail*uint64(free.Bsize) < uint64(agents)*perMachine {
+		return ""
+	}
+	return place
+}
 
-// benchCluster is the bench's scenario: domains of at most perDomain agents with a pool each.
+// ownCPU is the processor time that this process has taken.
+func ownCPU() time.Duration {
+	var usage unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
+		return 0
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// trouble is the first reason why the plan does not go on.
+func trouble(b *progress.Board) string {
+	for _, p := range b.Plans() {
+		if reasons := p.Waiting(); p.Name == "deploy" && len(reasons) > 0 {
+			return reasons[0].String()
+		}
+	}
+	return "the plan deploy is in ERROR"
+}
+
+const (
+	perDomain     = 100  // agents that make a domain: below ScaleIO's limit of 128 SDSs
+	mostProviders = 1000 // agents that provide: below ScaleIO's limit of 1024 SDSs
+)
+
+// benchCluster is the bench's scenario: domains of about perDomain agents with a pool each, and agents that only use those pools.
 func benchCluster(agents int) (*scenario.Scenario, error) {
 	s, err := scenario.Parse("bench", fmt.Appendf(nil, benchScenario, agents))
 	if err != nil {
 		return nil, err
 	}
-	all := s.Agents[0]
+	like := s.Agents[0]
 	s.Agents = nil
-	domains := max(1, agents/perDomain)
-	for i := range domains {
-		one := all
-		one.From, one.Count = i*agents/domains+1, (i+1)*agents/domains-i*agents/domains
+	providers := min(agents, mostProviders)
+	domains := max(1, providers/perDomain)
+	// kind adds those of count agents that belong to a domain, numbered from first on.
+	kind := func(i, first, count int, provide bool) {
+		one := like
+		one.From, one.Count = first+i*count/domains, (i+1)*count/domains-i*count/domains
 		domain, pool := fmt.Sprint("domain", i+1), fmt.Sprint("pool", i+1)
-		one.Attributes = map[string]string{"scaleio-sds-domains": domain, "scaleio-sds-" + domain: pool, "scaleio-sds-" + pool: "/dev/xvdf",
-			"scaleio-sdc-domains": domain, "scaleio-sdc-" + domain: pool}
+		one.Attributes = map[string]string{"scaleio-sdc-domains": domain, "scaleio-sdc-" + domain: pool}
+		if provide {
+			one.Attributes["scaleio-sds-domains"], one.Attributes["scaleio-sds-"+domain], one.Attributes["scaleio-sds-"+pool] = domain, pool, "/dev/xvdf"
+		}
 		s.Agents = append(s.Agents, one)
+	}
+	for i := range domains {
+		kind(i, 1, providers, true)
+		if agents > providers {
+			kind(i, providers+1, agents-providers, false)
+		}
 	}
 	return s, nil
 }
@@ -218,9 +269,9 @@ func commandBench(args []string, stdout, stderr io.Writer) int {
 	if *debug {
 		log = slog.New(slog.NewTextHandler(stderr, nil))
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	rows := [][]any{{"AGENTS", "SECONDS", "MESOS CALLS", "GATEWAY CALLS", "BYTES PER NODE", "SCHEDULER RSS"}}
+	rows := [][]any{{"AGENTS", "SECONDS", "MESOS CALLS", "GATEWAY CALLS", "BYTES PER NODE", "SCHEDULER RSS", "SCHEDULER CPU", "LAB CPU"}}
 	var all []Figures
 	for size := range strings.SplitSeq(*sizes, ",") {
 		n, err := strconv.Atoi(strings.TrimSpace(size))
@@ -234,7 +285,8 @@ func commandBench(args []string, stdout, stderr io.Writer) int {
 			return exitFailed
 		}
 		all = append(all, f)
-		rows = append(rows, []any{f.Agents, fmt.Sprintf("%.2f", f.Seconds), f.MesosCalls, f.GatewayCalls, f.BytesPerNode, fmt.Sprintf("%d MiB", f.PeakRSS>>20)})
+		rows = append(rows, []any{f.Agents, fmt.Sprintf("%.2f", f.Seconds), f.MesosCalls, f.GatewayCalls, f.BytesPerNode, fmt.Sprintf("%d MiB", f.PeakRSS>>20),
+			fmt.Sprintf("%.1f s", f.CPUSeconds), fmt.Sprintf("%.1f s", f.LabCPU)})
 		fmt.Fprintf(stderr, "%d agents: %.2f s\n", n, f.Seconds)
 	}
 	if *asJSON {

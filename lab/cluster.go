@@ -43,6 +43,7 @@ type Cluster struct {
 	scenario *scenario.Scenario
 	programs Programs
 	dir      string
+	machines string // directory of the machines and of the agents' sandboxes: dir, or one in memory
 	log      *slog.Logger
 
 	system    *scaleio.System
@@ -77,6 +78,7 @@ type artifact struct {
 type setup struct {
 	master    string // URL of a real master
 	inProcess bool   // no process but the scheduler's: for the bench
+	memory    string // directory in memory for the machines' files; "" keeps them with the others
 }
 
 // newCluster brings everything up but the scheduler. close it in any case.
@@ -87,7 +89,8 @@ func newCluster(s *scenario.Scenario, p Programs, how setup, log *slog.Logger) (
 	if c.dir, err = os.MkdirTemp("", "slab-"); err != nil {
 		return c, err
 	}
-	for _, step := range []func() error{c.startMinder, c.startStorage, c.startPackages, c.startMachines, c.startMesos} {
+	c.machines = c.dir
+	for _, step := range []func() error{c.startMinder, c.moveMachines, c.startStorage, c.startPackages, c.startMachines, c.startMesos} {
 		if err = step(); err != nil {
 			return c, err
 		}
@@ -98,6 +101,17 @@ func newCluster(s *scenario.Scenario, p Programs, how setup, log *slog.Logger) (
 func (c *Cluster) startMinder() (err error) {
 	if c.minder, err = startMinder(c.programs.Lab); err == nil {
 		c.minder.dir(c.dir)
+	}
+	return err
+}
+
+// moveMachines puts the machines' files into memory, if that is wanted.
+func (c *Cluster) moveMachines() (err error) {
+	if c.setup.memory == "" {
+		return nil
+	}
+	if c.machines, err = os.MkdirTemp(c.setup.memory, "slab-"); err == nil {
+		c.minder.dir(c.machines)
 	}
 	return err
 }
@@ -198,7 +212,7 @@ func (c *Cluster) addMachine(name string, a scenario.Agent) (*host.Host, error) 
 	c.mu.Lock()
 	index := len(c.order)
 	c.mu.Unlock()
-	cfg := host.Config{Dir: c.path("h", name), Hostname: name, IP: fmt.Sprintf("10.1.%d.%d", index/250, index%250+1), Family: a.Family,
+	cfg := host.Config{Dir: filepath.Join(c.machines, "h", name), Hostname: name, IP: fmt.Sprintf("10.1.%d.%d", index/250, index%250+1), Family: a.Family,
 		Devices: devices(a.Devices), Storage: c.system, MDMs: mdms, Binary: c.programs.Lab, Socket: c.path("s"), Volumes: c.path("v"),
 		RestartPause: time.Second, Log: c.log,
 		Programs: map[string]host.Program{"rexray": rexray.Program},
@@ -228,7 +242,7 @@ func (c *Cluster) addAgents(a scenario.Agent) error {
 			return err
 		}
 		agent, err := c.master.AddAgent(mesos.AgentConfig{Hostname: name, Attributes: attributes(a.Attributes), Resources: a.Resources,
-			Region: a.FaultDomain.Region, Zone: a.FaultDomain.Zone, WorkDir: c.path("w", name), Launcher: launch})
+			Region: a.FaultDomain.Region, Zone: a.FaultDomain.Zone, WorkDir: filepath.Join(c.machines, "w", name), Launcher: launch})
 		if err != nil {
 			return err
 		}
@@ -339,7 +353,7 @@ func (c *Cluster) close(keep bool) error {
 	}
 	c.serving.Wait()
 	if !keep {
-		all = append(all, os.RemoveAll(c.dir))
+		all = append(all, os.RemoveAll(c.machines), os.RemoveAll(c.dir))
 	}
 	if c.minder != nil {
 		if keep {

@@ -93,15 +93,20 @@ func TestBenchClustersStayWithinScaleIOsLimits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		total := 0
+		names, sdss := map[string]bool{}, 0
 		for _, a := range s.Agents {
-			total += a.Count
-			if a.Count > 128 {
+			for _, name := range a.Hostnames() {
+				names[name] = true
+			}
+			if a.Attributes["scaleio-sds-domains"] == "" {
+				continue
+			}
+			if sdss += a.Count; a.Count > 128 {
 				t.Errorf("%d agents: %d SDSs in a domain", agents, a.Count)
 			}
 		}
-		if total != agents {
-			t.Errorf("%d agents: %d", agents, total)
+		if len(names) != agents || sdss > 1024 {
+			t.Errorf("%d agents: %d, with %d SDSs", agents, len(names), sdss)
 		}
 	}
 }

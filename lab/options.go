@@ -3,6 +3,7 @@ package lab
 import (
 	"maps"
 	"os"
+	"path/filepath"
 
 	"github.com/dcos-scaleio/scaleio/framework/options"
 )
@@ -21,7 +22,7 @@ func (c *Cluster) environment(port int, given map[string]any) ([]string, error) 
 	}
 	all := map[string]any{
 		"uri": c.uri, "rest.address": "127.0.0.1", "api.bind": "127.0.0.1", "rest.port": port, "store.uri": c.path("state.db"),
-		"executor.altpath": c.programs.Executor, "executor.host_root": c.path("h", "{hostname}"),
+		"executor.altpath": c.programs.Executor, "executor.host_root": filepath.Join(c.machines, "h", "{hostname}"),
 		"scaleio.preconfig.primary": mdms[0], "scaleio.preconfig.secondary": mdms[1], "scaleio.preconfig.tiebreaker": mdms[2],
 		"scaleio.preconfig.gateway": c.gateway.URL, "scaleio.password.file": c.path("password"), "scaleio.lia.token.file": c.path("lia-token"),
 		"rexray.binary": rexrayBinary,

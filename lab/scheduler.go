@@ -125,6 +125,28 @@ func (s *scheduler) measure() int64 {
 	return s.peakRSS
 }
 
+// tick is the unit of times in /proc/<pid>/stat: 1/100 s on every Linux.
+const tick = 10 * time.Millisecond
+
+// cpu is the processor time that the process that runs now has taken.
+func (s *scheduler) cpu() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+	if err != nil { // ended
+		return 0
+	}
+	// After the name, which may hold anything, in parentheses: state is field 3, user and system time are 14 and 15.
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	var all time.Duration
+	for _, field := range fields[11:13] {
+		if ticks, err := strconv.Atoi(field); err == nil {
+			all += time.Duration(ticks) * tick
+		}
+	}
+	return all
+}
+
 var client = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 
 // get asks the API; the status is not judged.
