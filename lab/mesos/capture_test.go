@@ -20,6 +20,21 @@ type capture struct {
 	Records  []struct {
 		Base64 string
 	}
+	Segments []segment
+}
+
+func captureSteps(kind, dir, file string, text []byte) ([]step, error) {
+	var c capture
+	if err := json.Unmarshal(text, &c); err != nil {
+		return nil, err
+	}
+	switch kind {
+	case "raw-capture":
+		return c.steps(file), nil
+	case "tcp-capture":
+		return c.proxied(file), nil
+	}
+	return c.protoSteps(dir, file)
 }
 
 // The recorder read streams for that long; a capture's time is the end of it.

@@ -54,8 +54,9 @@ func (d *idents) request(text string) string {
 		return id
 	})
 	for recorded, actual := range d.real {
-		if strings.HasSuffix(recorded, "==") { // a base64 uuid
+		if strings.HasSuffix(recorded, "==") { // a uuid, in JSON or in a message
 			text = strings.ReplaceAll(text, recorded, actual)
+			text = strings.ReplaceAll(text, string(bodyOf("", recorded)), string(bodyOf("", actual)))
 		}
 	}
 	return text

@@ -102,15 +102,9 @@ func readScenario(dir string) ([]step, error) {
 		if err := json.Unmarshal(text, &raw); err != nil {
 			return nil, err
 		}
-		if raw.Kind == "raw-capture" || raw.Kind == "proto-capture" {
-			var c capture
-			if err := json.Unmarshal(text, &c); err != nil {
-				return nil, err
-			}
-			steps := []step(nil)
-			if raw.Kind == "raw-capture" {
-				steps = c.steps(s.file)
-			} else if steps, err = c.protoSteps(dir, s.file); err != nil {
+		if strings.HasSuffix(raw.Kind, "-capture") {
+			steps, err := captureSteps(raw.Kind, dir, s.file, text)
+			if err != nil {
 				return nil, err
 			}
 			out = append(out, steps...)

@@ -28,6 +28,7 @@ import (
 type story struct {
 	config   func(*Config)
 	from, to string   // numbers of the first and last step; default all
+	beyond   string   // why not
 	masters  []string // addresses; default 127.0.0.1:5050
 	agents   []string // hostnames in the order of their ids; default: as the recording's offers and answers name them
 	tune     func(*AgentConfig)
@@ -47,24 +48,23 @@ type act struct {
 
 // replay is one run of a recorded story against the emulator, in virtual time.
 type replay struct {
-	t       testing.TB
-	name    string
-	dir     string
-	steps   []step
-	story   story
-	net     *memnet
-	m       *Master
-	agents  map[string]*Agent // by hostname
-	ids     *idents
-	began   time.Time
-	shift   time.Duration // how late the emulator is
-	streams map[string]*replayStream
-	missed  []string // steps that did not hold
-	skipped map[string]string
-	held    int
-	process *played // of an executor's replay
-	fast    float64 // the most that an event came too early, in seconds
-	slow    float64
+	t        testing.TB
+	name     string
+	dir      string
+	steps    []step
+	story    story
+	net      *memnet
+	m        *Master
+	agents   map[string]*Agent // by hostname
+	ids      *idents
+	began    time.Time
+	shift    time.Duration // how late the emulator is
+	streams  map[string]*replayStream
+	missed   []string // steps that did not hold
+	verdicts map[string]verdict
+	process  *played // of an executor's replay
+	fast     float64 // the most that an event came too early, in seconds
+	slow     float64
 }
 
 type replayStream struct {
@@ -117,11 +117,16 @@ func (r *replay) run() {
 			r.at(at)
 			a.do(r)
 		}
-		if why := reason(r.story.skip, s); why != "" {
-			r.skipped[s.file] = why
+		missed := len(r.missed)
+		why := reason(r.story.skip, s)
+		if !s.compared() || s.Env != nil {
+			r.judge(s, verdict{how: "note"})
 			continue
 		}
-		before := len(r.missed)
+		if why != "" {
+			r.judge(s, verdict{"skipped", why})
+			continue
+		}
 		switch s.Kind {
 		case "subscribe-head":
 			r.subscribe(s)
@@ -131,13 +136,32 @@ func (r *replay) run() {
 			r.event(s)
 		case "stream-closed":
 			r.closed(s)
-		default:
-			continue // a note
 		}
-		if len(r.missed) == before {
-			r.held++
+		switch why := reason(r.story.loose, s); {
+		case len(r.missed) > missed:
+			r.judge(s, verdict{how: "missed"})
+		case why != "":
+			r.judge(s, verdict{"loose", why})
+		default:
+			r.judge(s, verdict{how: "held"})
 		}
 	}
+}
+
+// compared says whether a file is more than the recorder's remark.
+func (s *step) compared() bool {
+	return s.Env != nil || slices.Contains([]string{"subscribe-head", "exchange", "event", "stream-closed"}, s.Kind)
+}
+
+// judge notes what became of a file; of several steps in it a miss counts.
+func (r *replay) judge(s *step, v verdict) {
+	if !s.compared() {
+		v = verdict{how: "note"}
+	}
+	if old := r.verdicts[s.file]; old.how == "missed" || v.how == "note" && old.how != "" {
+		return
+	}
+	r.verdicts[s.file] = v
 }
 
 // rest reports what the emulator sent and the recording has not. Heartbeats are not counted: some fall behind a recording's end.
@@ -653,7 +677,7 @@ func (r *replay) play(l Launch, p *played) {
 		return
 	}
 	side := &replay{t: r.t, name: name, steps: steps, story: executorStories[name], net: r.net, m: r.m, agents: r.agents, ids: r.ids.clone(),
-		began: time.Now(), streams: map[string]*replayStream{}, skipped: map[string]string{}, process: p}
+		began: time.Now(), streams: map[string]*replayStream{}, verdicts: map[string]verdict{}, process: p}
 	side.environment(&steps[0], l)
 	side.run()
 	for _, st := range side.streams {
@@ -691,7 +715,7 @@ func (r *replay) environment(s *step, l Launch) {
 			r.fail(s, "%s: %v", name, err)
 		}
 	}
-	r.held++
+	r.judge(s, verdict{how: "held"})
 }
 
 // sides collects the replays of executors.

@@ -81,6 +81,15 @@ func quickPings(c *Config) { c.PingTimeout, c.MaxPingTimeouts = time.Second, 3 }
 
 var replaced = map[string]act{"011": {do: on("127.0.0.2", func(a *Agent) { must(a.Replace(nil)) })}}
 
+const (
+	someFields  = "a part of the fields is emulated"
+	someMetrics = "a part of the metrics is emulated"
+)
+
+const noDefaultExecutor = "the default executor is not emulated"
+
+const noMaintenance = "maintenance is not emulated; calls about inverse offers are accepted"
+
 const agentCalls = "what agents tell of themselves is not emulated"
 
 // variety gives the first agent attributes and resources of every type, the second none and few.
@@ -102,7 +111,7 @@ var executorStories = map[string]story{}
 // refusedGroup is a LAUNCH_GROUP that fails, on its own: an agent with what was left offers it.
 func refusedGroup(from, to, offer, left string) story {
 	return story{
-		to: to, skip: map[string]string{"005-" + before(from): "the default executor is not emulated"},
+		to: to, beyond: noDefaultExecutor, skip: map[string]string{"005-" + before(from): noDefaultExecutor},
 		tune:   func(c *AgentConfig) { c.Resources = left },
 		setup:  func(r *replay) { r.ids.real[r.m.id+"-"+offer] = r.m.id + "-O0" },
 		offers: "the groups before it are not launched",
@@ -155,7 +164,7 @@ var stories = map[string]story{
 			"061": {at: 26.64, do: declines("O10", "O11")},
 			"065": {at: 32.64, do: declines("O12")},
 		},
-		skip: map[string]string{"GET_roles": "not emulated", "033": "not emulated"},
+		skip: map[string]string{"GET_roles": "/roles is not emulated", "033": "/roles is not emulated"},
 	},
 	"11-rescind#offer_timeout": {
 		to: "016", config: func(c *Config) { c.OfferTimeout = 2 * time.Second },
@@ -176,6 +185,10 @@ var stories = map[string]story{
 			}},
 		},
 	},
+	"12-maintenance": {
+		skip:   map[string]string{"011-016": noMaintenance, "018-020": noMaintenance, "022-035": noMaintenance},
+		offers: "maintenance takes offers back",
+	},
 	"13-operator-api": {
 		agents: []string{"127.0.0.2", "127.0.0.3"},
 		config: func(c *Config) { c.LaunchDelay = 150 * time.Millisecond },
@@ -185,15 +198,14 @@ var stories = map[string]story{
 		},
 		skip: map[string]string{
 			"FLAGS": "flags are not emulated", "flags": "flags are not emulated", "master-v1-GET_METRICS": "of metrics only /metrics/snapshot is emulated",
-			"052-053": "quota is not emulated", "077": "quota is not emulated", "state-summary": "not emulated", "GET_roles": "not emulated",
-			"maintenance_status": "maintenance is not emulated", "system_stats": "not emulated", "logging_toggle": "not emulated",
+			"052-053": "quota is not emulated", "077": "quota is not emulated", "state-summary": "/state-summary is not emulated", "GET_roles": "/roles is not emulated",
+			"maintenance_status": "maintenance is not emulated", "system_stats": "pages of libprocess are not emulated", "logging_toggle": "pages of libprocess are not emulated",
 			"agent-v1-GET_STATE": agentCalls, "agent-v1-GET_FRAMEWORKS": agentCalls, "agent-v1-GET_EXECUTORS": agentCalls, "agent-v1-GET_TASKS": agentCalls,
 			"agent-v1-GET_CONTAINERS": agentCalls, "READ_FILE": agentCalls, "GET_containers": agentCalls, "monitor_statistics": agentCalls,
 			"agent-GET_metrics": agentCalls, "files": agentCalls,
 		},
 		loose: map[string]string{
-			"_state": "a part of the fields is emulated", "-state-": "a part of the fields is emulated",
-			"master-GET_metrics": "a part of the metrics is emulated",
+			"058": someFields, "068": someFields, "086-087": someFields, "101-102": someFields, "master-GET_metrics": someMetrics,
 		},
 		offers: "the recording sets a quota, which is not emulated",
 	},
@@ -205,7 +217,7 @@ var stories = map[string]story{
 			"042": {do: failover(65 * time.Second)},
 			"054": {do: func(r *replay) { r.m.Depose() }},
 		},
-		loose: map[string]string{"state": "a part of the fields is emulated"},
+		loose: map[string]string{"state": someFields},
 		skip:  map[string]string{"000": "not of this run; TestFailover has it"},
 	},
 	"15b-master-restart-replicated_log": {
@@ -214,11 +226,14 @@ var stories = map[string]story{
 			"038": {do: failover(65 * time.Second)},
 			"048": {do: func(r *replay) { r.m.Depose() }},
 		},
-		loose: map[string]string{"state": "a part of the fields is emulated"},
+		loose: map[string]string{"state": someFields},
 	},
 	"16-authentication": {
 		config: func(c *Config) { c.Credentials = map[string]string{"p1": "s1", "p2": "s2"} },
 		skip:   map[string]string{"009-011": "authorization is not emulated", "020-021": "authorization is not emulated"},
+	},
+	"17-mesos-execute-through-proxy": {
+		agents: []string{"127.0.0.2", "127.0.0.3"}, to: "002", beyond: noDefaultExecutor,
 	},
 	"18-ha-redirect": {
 		masters: []string{"127.0.0.12:5050", "127.0.0.11:5050", "127.0.0.13:5050"},
@@ -229,7 +244,7 @@ var stories = map[string]story{
 			"035": {do: func(r *replay) { go func() { must(r.m.Failover(Failover{Down: 5450 * time.Millisecond})) }() }},
 			"050": {do: func(r *replay) { r.m.Depose() }},
 		},
-		loose: map[string]string{"metrics": "a part of the metrics is emulated"},
+		loose: map[string]string{"metrics": someMetrics},
 	},
 	"19-no-checkpoint": {setup: func(r *replay) {
 		s := r.agents["127.0.0.3"].slave
@@ -243,7 +258,7 @@ var stories = map[string]story{
 	"20-attribute-types-and-static-reservations": {
 		tune:  variety,
 		setup: secondFirst,
-		loose: map[string]string{"agent-state": "a part of the fields is emulated"},
+		loose: map[string]string{"agent-state": someFields},
 	},
 	"22-executor-failures-and-kill-during-launch": {
 		config: func(c *Config) { c.ExecutorRegistrationTimeout = 4 * time.Second },
