@@ -1,5 +1,5 @@
 // Command scaleio-scheduler is the framework's scheduler. `scaleio-scheduler spec render` prints the service specification that the given
-// options make, and runs nothing.
+// options make, and runs nothing. `scaleio-scheduler state check|dump|restore` works on the store (docs/state.md).
 //
 // Exit status: 0 stopped by a signal, 1 something final happened (the log says what), 2 the options are wrong.
 package main
@@ -22,6 +22,9 @@ import (
 func main() { os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {
+	if len(args) >= 1 && args[0] == "state" {
+		return runState(args[1:])
+	}
 	render := len(args) >= 2 && args[0] == "spec" && args[1] == "render"
 	if render {
 		args = args[2:]

@@ -212,35 +212,6 @@ func tidyGateway(text string) (string, string) {
 	return full, ""
 }
 
-// tidyStorePath takes a path, or the URI of a file.
-func tidyStorePath(text string) (string, string) {
-	where := strings.TrimPrefix(text, "bolt://")
-	if wrong := spec.CheckPath(where); wrong != "" {
-		return "", fmt.Sprintf("%q: expected the absolute path of a file, or bolt:///path", spec.Redact(text))
-	}
-	return where, ""
-}
-
-func storePath(field *string) value {
-	return value{kind: "absolute path", field: field, set: func(text string) (wrong string) {
-		*field, wrong = tidyStorePath(text)
-		return wrong
-	}}
-}
-
-func storeType(field *string) value {
-	return value{kind: "bolt", field: field, set: func(text string) string {
-		switch text {
-		case "bolt", "boltdb": // the original's name
-			*field = "bolt"
-			return ""
-		case "zk", "etcd":
-			return text + " is not in this version yet: expected bolt"
-		}
-		return fmt.Sprintf("%q: expected bolt", text)
-	}}
-}
-
 func hostRoot(field *string) value {
 	return words(field, "absolute path, {hostname} in it is the agent's", func(text string) string {
 		if wrong := spec.CheckPath(text); wrong != "" {

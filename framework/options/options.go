@@ -65,15 +65,6 @@ type Executor struct {
 	HostRoot string  // lab only: the node's root directory; {hostname} is the agent's
 }
 
-// Store is where the scheduler keeps its state.
-type Store struct {
-	Type string // bolt
-	Path string // absolute
-}
-
-// URI is what state.Open takes.
-func (s Store) URI() string { return s.Type + "://" + s.Path }
-
 // System is the ScaleIO system that is there.
 type System struct {
 	Name        string // expected; "": whatever it is called

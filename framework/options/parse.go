@@ -149,17 +149,21 @@ func (p *parser) flag(o Option, source, text string) {
 // fill sets every field, from what was given or from the default.
 func (p *parser) fill() {
 	for o := range All() {
-		v, said := p.given[o.Name], o.value(p.options)
-		switch {
-		case v.text != "":
-			p.problems.Add(v.source, said.set(v.text))
-		case v.flag && o.Default != "": // an empty text in place of the default
-			p.problems.Add(v.source, said.set(""))
-		case o.Required:
-			p.problems.Add("-"+o.Name, "is missing: set it or "+o.Env[0]+". "+o.Help)
-		case o.Default != "" && !v.flag:
-			p.problems.Add("-"+o.Name, said.set(o.Default))
-		}
+		p.fillOne(o)
+	}
+}
+
+func (p *parser) fillOne(o Option) {
+	v, said := p.given[o.Name], o.value(p.options)
+	switch {
+	case v.text != "":
+		p.problems.Add(v.source, said.set(v.text))
+	case v.flag && o.Default != "": // an empty text in place of the default
+		p.problems.Add(v.source, said.set(""))
+	case o.Required:
+		p.problems.Add("-"+o.Name, "is missing: set it or "+o.Env[0]+". "+o.Help)
+	case o.Default != "" && !v.flag:
+		p.problems.Add("-"+o.Name, said.set(o.Default))
 	}
 }
 
@@ -168,6 +172,7 @@ func (p *parser) has(name string) bool { return p.given[name].text != "" }
 // together checks what options say about each other. It looks at what was given, not at whether that is right: fill said so.
 func (p *parser) together() {
 	p.mdms()
+	p.store()
 	p.allOrNone("executor.url", "executor.sha256")
 	p.allOrNone("rexray.url", "rexray.sha256")
 	for o := range All() {

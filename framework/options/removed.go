@@ -25,10 +25,10 @@ var removed = []struct{ name, says string }{
 	{"scaleio.rpm.", "use -scaleio.rhel7.sds, .sdc and .lia"},
 	{"scaleio.ubuntu14.gw", "the gateway is not installed by this service: name the one that is there with -scaleio.preconfig.gateway"},
 	{"scaleio.ubuntu14.mdm", "MDMs are not installed by this service: name those that are there with -scaleio.preconfig.*"},
-	{"store.add.", "the state is no longer edited by hand: the HTTP API restarts or completes steps"},
-	{"store.del.", "the state is no longer edited by hand: the HTTP API restarts or completes steps"},
-	{"store.delete", "stop the scheduler and remove its state file (-store.uri)"},
-	{"store.dump", "GET /v1/scaleio/nodes and /v1/plans show what is known"},
+	{"store.add.", "the state is no longer edited by hand: the HTTP API restarts or completes steps, scaleio-scheduler state dump and restore move it"},
+	{"store.del.", "the state is no longer edited by hand: the HTTP API restarts or completes steps, scaleio-scheduler state dump and restore move it"},
+	{"store.delete", "stop the scheduler and remove its state file (-store.uri), or the root on the servers"},
+	{"store.dump", "use scaleio-scheduler state dump; GET /v1/scaleio/nodes and /v1/plans show what is known"},
 }
 
 // gone says what became of an option of the original, or "".

@@ -64,12 +64,8 @@ var Table = []Group{
 			value: func(o *Options) value { return host(&o.API.Address) }},
 		{Name: "api.bind", Env: []string{"API_BIND"}, Help: "The address that the HTTP API listens on. Empty: all.",
 			value: func(o *Options) value { return address(&o.API.Bind) }},
-		{Name: "store.type", Env: []string{"STORE_TYPE"}, Default: "bolt", Help: "What the scheduler keeps its state in: a file (bolt).",
-			value: func(o *Options) value { return storeType(&o.Store.Type) }},
-		{Name: "store.uri", Env: []string{"STORE_URI"}, Default: "/var/lib/scaleio-scheduler/state.db",
-			Help:  "The file of the state. It must outlive the scheduler: not in its sandbox.",
-			value: func(o *Options) value { return storePath(&o.Store.Path) }},
 	}},
+	{"State", storeOptions},
 	{"Executor", []Option{
 		{Name: "executor.altpath", Env: []string{"ALT_EXECUTOR_PATH"},
 			Help:  "The executor's file, which the scheduler serves to the agents. Empty: scaleio-executor next to the scheduler's own file.",

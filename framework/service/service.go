@@ -51,11 +51,20 @@ func Run(ctx context.Context, o *options.Options, s *spec.Service, log *slog.Log
 	if password.Empty() {
 		return fault.New(fault.Invalid, "gateway", "log in", "there is no password: give it by ADMIN_PASSWORD or a file (scaleio.password.file)")
 	}
-	store, err := state.Open(o.Store.URI())
+	store, err := OpenStore(o, log)
 	if err != nil {
 		return err
 	}
 	defer store.Close()
+	lost, err := acquire(ctx, store, listener, log)
+	if ctx.Err() != nil { // it was told to end while it waited
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	ctx, end := whileHeld(ctx, lost)
+	defer end()
 	core, artifacts, err := restore(ctx, o, s, store, listener)
 	if err != nil {
 		return err

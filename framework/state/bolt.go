@@ -6,11 +6,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"syscall"
 	"time"
 
@@ -20,44 +20,76 @@ import (
 	"github.com/dcos-scaleio/scaleio/framework/fault"
 )
 
-// lockTimeout is how long a scheduler waits for another one to let go of the file: an old instance that is just being killed.
+// lockTimeout is how long an opened file is waited for that another scheduler has: an old instance that is just being killed.
 const lockTimeout = time.Second
 
 // bucket holds every key; its name says how values are written (a CRC-32C, big endian, then the value).
 var bucket = []byte("scaleio/1")
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// Bolt is a Store in one file, which one process at a time can have open.
+// Bolt is a Store in one file, which one process at a time can have open. While another one has it, every call says so.
 type Bolt struct {
-	db   *bbolt.DB
 	path string
+
+	mu     sync.RWMutex
+	db     *bbolt.DB     // nil while another process has the file, and after Close
+	lost   chan struct{} // closed by Close; nil before Acquire
+	closed bool
 }
 
 // OpenBolt opens the file at path, making it (0600) and its directory (0700) where they are not there. It reads the whole file once, so
-// that a damaged one is known before anything is built on it.
+// that a damaged one is known before anything is built on it; one that another scheduler has is opened by Acquire.
 func OpenBolt(path string) (*Bolt, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fault.New(fault.Invalid, file(path), "make its directory", "%w", err)
 	}
 	b := &Bolt{path: path}
+	if err := b.attach(lockTimeout); err != nil && !errors.Is(err, berrors.ErrTimeout) {
+		return nil, err
+	}
+	return b, nil
+}
+
+// attach opens the file, waiting so long for another process to let go of it.
+func (b *Bolt) attach(wait time.Duration) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed || b.db != nil {
+		return nil
+	}
 	var opened *os.File
 	err := b.guard("open", func() (err error) {
-		b.db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout, OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
+		b.db, err = bbolt.Open(b.path, 0o600, &bbolt.Options{Timeout: wait, OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
 			opened, err = os.OpenFile(name, flag, mode)
 			return opened, err
 		}})
 		return err
 	})
 	if err != nil {
+		b.db = nil
 		release(opened)
-		return nil, err
+		return err
 	}
 	if err := b.prepare(); err != nil {
-		_ = b.Close() // the first error says it all
-		return nil, err
+		_ = b.db.Close() // the first error says it all
+		b.db = nil
+		return err
 	}
-	return b, nil
+	return nil
+}
+
+// with runs what uses the database, if we have it.
+func (b *Bolt) with(ctx context.Context, op string, use func() error) error {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	switch {
+	case b.closed:
+		return closed(file(b.path))
+	case ctx.Err() != nil:
+		return ended(ctx, file(b.path))
+	case b.db == nil:
+		return b.explain(op, berrors.ErrTimeout)
+	}
+	return b.guard(op, use)
 }
 
 // release lets go of a file that bbolt could not open. It does so itself unless the damage made it panic; then its mapping of the file
@@ -117,10 +149,7 @@ func (b *Bolt) Get(ctx context.Context, key string) (value []byte, err error) {
 	if err := checkKey(key); err != nil {
 		return nil, err
 	}
-	if err := ended(ctx, file(b.path)); err != nil {
-		return nil, err
-	}
-	err = b.guard("read", func() error {
+	err = b.with(ctx, "read", func() error {
 		return b.db.View(func(tx *bbolt.Tx) error {
 			raw := tx.Bucket(bucket).Get([]byte(key))
 			if raw == nil {
@@ -139,14 +168,11 @@ func (b *Bolt) List(ctx context.Context, prefix string) (map[string][]byte, erro
 	if err := checkPrefix(prefix); err != nil {
 		return nil, err
 	}
-	if err := ended(ctx, file(b.path)); err != nil {
-		return nil, err
-	}
 	if prefix != "" {
 		prefix += "/"
 	}
 	found := map[string][]byte{}
-	err := b.guard("read", func() error {
+	err := b.with(ctx, "read", func() error {
 		return b.db.View(func(tx *bbolt.Tx) error {
 			cursor := tx.Bucket(bucket).Cursor()
 			for key, raw := cursor.Seek([]byte(prefix)); key != nil && bytes.HasPrefix(key, []byte(prefix)); key, raw = cursor.Next() {
@@ -170,10 +196,7 @@ func (b *Bolt) Commit(ctx context.Context, writes ...Write) error {
 	if err := checkWrites(writes); err != nil {
 		return err
 	}
-	if err := ended(ctx, file(b.path)); err != nil {
-		return err
-	}
-	return b.guard("write", func() error {
+	return b.with(ctx, "write", func() error {
 		return b.db.Update(func(tx *bbolt.Tx) error {
 			held := tx.Bucket(bucket)
 			for _, w := range writes {
@@ -215,7 +238,20 @@ func put(held *bbolt.Bucket, w Write) error {
 
 // Close implements Store.
 func (b *Bolt) Close() error {
-	if err := b.db.Close(); err != nil {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+	if b.lost != nil {
+		close(b.lost)
+		b.lost = nil
+		_ = os.Remove(b.holderFile()) // it only tells who had the lock
+	}
+	if b.db == nil {
+		return nil
+	}
+	err := b.db.Close()
+	b.db = nil
+	if err != nil {
 		return fault.New(fault.Internal, file(b.path), "close", "%w", err)
 	}
 	return nil
@@ -227,11 +263,6 @@ func (b *Bolt) open(key, raw []byte) ([]byte, error) {
 		return nil, b.corrupt(fmt.Sprintf("the value of key %q does not have its checksum", key))
 	}
 	return raw[4:], nil
-}
-
-// checksum covers the key too: a value under another key is as wrong as a wrong value.
-func checksum(key, value []byte) uint32 {
-	return crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, value)
 }
 
 // guard runs what uses the database and says its failures in our words. A damaged page makes bbolt panic, a page beyond the file's end
@@ -260,9 +291,7 @@ func (b *Bolt) explain(op string, err error) error {
 	case err == nil || errors.As(err, &ours):
 		return err
 	case errors.Is(err, berrors.ErrTimeout):
-		return fault.New(fault.Temporary, file(b.path), op, "it is in use by another scheduler; stop that one first, or name another file")
-	case errors.Is(err, berrors.ErrDatabaseNotOpen):
-		return closed(file(b.path))
+		return fault.New(fault.Temporary, file(b.path), op, "it is in use by another scheduler%s; stop that one first, or name another file (%w)", b.named(), err)
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, berrors.ErrChecksum):
 		return b.corrupt(err.Error())
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):

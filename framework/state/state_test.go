@@ -30,7 +30,15 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(stopping{m})
+}
+
+// stopping stops the servers before leaks are looked for.
+type stopping struct{ m *testing.M }
+
+func (s stopping) Run() int {
+	defer stopServers()
+	return s.m.Run()
 }
 
 // helper runs this test binary as another process, and gives what it said.
@@ -43,36 +51,44 @@ func helper(t *testing.T, name, path string) (string, error) {
 }
 
 func TestMemoryConforms(t *testing.T) {
-	conformance.Run(t, func(*testing.T) func() state.Store {
+	conformance.Run(t, func(*testing.T) conformance.Place {
 		m := state.NewMemory()
-		return func() state.Store { m = m.Reopen(); return m }
-	})
-}
-
-func TestBoltConforms(t *testing.T) {
-	conformance.Run(t, func(t *testing.T) func() state.Store {
-		uri := "bolt://" + filepath.Join(t.TempDir(), "state.db")
-		return func() state.Store {
-			s, err := state.Open(uri)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return s
+		return conformance.Place{
+			Open: func() state.Store { return m.Again() },
+			Lose: func(s state.Store) { s.(*state.Memory).Lose() },
 		}
 	})
 }
 
+func TestBoltConforms(t *testing.T) {
+	conformance.Run(t, func(t *testing.T) conformance.Place {
+		at := state.Config{URI: "bolt://" + filepath.Join(t.TempDir(), "state.db")}
+		return conformance.Place{Open: func() state.Store { return opened(t, at) }}
+	})
+}
+
+func opened(t *testing.T, at state.Config) state.Store {
+	t.Helper()
+	s, err := state.Open(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 func TestOpenRefuses(t *testing.T) {
 	for uri, want := range map[string]string{
-		"":                        "expected bolt:///absolute/path",
-		"/var/lib/state.db":       "expected bolt:///absolute/path",
-		"bolt://state.db":         "expected the absolute path",
-		"bolt:state.db":           "expected bolt:///absolute/path",
-		"zk://master.mesos:2181/": "not in this version yet",
-		"etcd://10.0.0.1:2379":    "not in this version yet",
-		"consul://10.0.0.1":       "expected bolt:///absolute/path",
+		"":                           "expected bolt:///absolute/path",
+		"/var/lib/state.db":          "expected bolt:///absolute/path",
+		"bolt://state.db":            "expected the absolute path",
+		"bolt:state.db":              "expected bolt:///absolute/path",
+		"zk://master.mesos:2181/":    "expected a root",
+		"zk://a,,b/root":             "expected hosts",
+		"zk://user:pass@a:2181/root": "expected hosts",
+		"etcd://10.0.0.1:2379":       "expected a root",
+		"consul://10.0.0.1":          "expected bolt:///absolute/path",
 	} {
-		s, err := state.Open(uri)
+		s, err := state.Open(state.Config{URI: uri})
 		if s != nil || fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), want) {
 			t.Errorf("Open(%q) = %v, %v; want an Invalid error with %q", uri, s, err, want)
 		}
@@ -106,8 +122,11 @@ func TestTheFileIsForItsOwnerOnly(t *testing.T) {
 func TestASecondSchedulerIsToldSo(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.db")
 	first := open(t, path)
-	_, err := state.OpenBolt(path)
-	if !fault.IsTemporary(err) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "in use by another scheduler") {
+	if _, err := first.Acquire(t.Context(), "the first scheduler", nil); err != nil {
+		t.Fatal(err)
+	}
+	_, err := open(t, path).Get(t.Context(), "a")
+	if !fault.IsTemporary(err) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "in use by another scheduler, the first scheduler;") {
 		t.Errorf("the same process got %v", err)
 	}
 	out, err := helper(t, "write", path)

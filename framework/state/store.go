@@ -12,7 +12,8 @@ import (
 // Store holds values by key. Keys are like "node/agent-01": not empty, no leading, trailing or double slash, no element "." or "..",
 // printable ASCII, at most MaxKey bytes; values are at most MaxValue bytes. Safe for use by several goroutines. What goes in and comes
 // out is copied. Errors are of package fault: Invalid for a bad key or value, NotFound, Conflict for a comparison that failed, Temporary
-// for what may pass (the disk is full, another scheduler has the store), Internal for a corrupt value (naming the key) or a closed store.
+// for what may pass (the disk is full, the server does not answer, another scheduler has the file), Denied for a lock that was lost or
+// credentials that are wrong, Internal for a corrupt value (naming the key) or a closed store.
 type Store interface {
 	// Get gives the value of a key; NotFound if it has none.
 	Get(ctx context.Context, key string) ([]byte, error)
@@ -22,7 +23,12 @@ type Store interface {
 	// Commit makes all writes durable, or none. It returns Conflict, and changes nothing, when any write's comparison fails. All
 	// comparisons see the store as it was before the Commit; a key written twice in one Commit is Invalid.
 	Commit(ctx context.Context, writes ...Write) error
-	// Close ends the use of the store. Closing again does nothing.
+	// Acquire waits until this store is the only one of its place that is locked, and keeps it so until Close; it is called once. owner
+	// says who we are to whoever waits then. waiting, if not nil, is called from here with the owner that is waited for, whenever that
+	// is another one. lost is closed when the lock may no longer be ours, at the latest at the moment when another one could get it,
+	// and by Close: then nothing more may be sent. Every Commit after a loss is Denied, also one that does not know of it yet.
+	Acquire(ctx context.Context, owner string, waiting func(holder string)) (lost <-chan struct{}, err error)
+	// Close ends the use of the store and lets go of its lock. Closing again does nothing.
 	Close() error
 }
 
@@ -106,6 +112,10 @@ func notFound(key string) error { return fault.New(fault.NotFound, keyed(key), "
 
 func closed(where string) error {
 	return fault.New(fault.Internal, where, "", "is used after it was closed")
+}
+
+func lockLost(where string) error {
+	return fault.New(fault.Denied, where, "", "the lock was lost, another scheduler may have it: nothing was written")
 }
 
 func ended(ctx context.Context, where string) error {

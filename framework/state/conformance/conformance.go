@@ -15,14 +15,23 @@ import (
 	"github.com/dcos-scaleio/scaleio/framework/state"
 )
 
-// Fresh prepares an empty place for one test and gives the function that opens it. That function is called again after a Close, and must
-// then find what was there: a backend without a disk keeps it elsewhere.
-type Fresh func(t *testing.T) (open func() state.Store)
+// Fresh prepares an empty place for one test.
+type Fresh func(t *testing.T) Place
+
+// Place is where the stores of one test are.
+type Place struct {
+	// Open opens it. It is called again after a Close, and must then find what was there: a backend without a disk keeps it elsewhere; and
+	// it is called while another store of the place is open, as a second scheduler does.
+	Open func() state.Store
+	// Lose has the store lose its lock, as if the server heard no more of it. It may return before the store knows. Nil for a backend whose
+	// lock cannot be lost.
+	Lose func(state.Store)
+}
 
 // Run runs the whole suite, each test on a fresh store.
 func Run(t *testing.T, fresh Fresh) {
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) { test.run(&bench{t: t, open: fresh(t)}) })
+		t.Run(test.name, func(t *testing.T) { test.run(newBench(t, fresh)) })
 	}
 	t.Run("any history agrees with a model", func(t *testing.T) { history(t, fresh) })
 }
@@ -48,13 +57,24 @@ var tests = []struct {
 	{"a reopened store holds the same", reopen},
 	{"a closed store says so", closing},
 	{"an ended context stops a call", cancelled},
+	{"a commit of many megabytes is one commit", hugeCommit},
+	{"a second scheduler waits for the lock and is told of the first", secondWaits},
+	{"waiting for the lock ends with its context", waitEnds},
+	{"who has the lock writes, and keeps it over reads and writes", lockedWrites},
+	{"who lost the lock is told, and writes nothing more", lockLost},
 }
 
 // bench is one test at a store, with helpers that fail it.
 type bench struct {
 	t     *testing.T
 	open  func() state.Store
+	lose  func(state.Store)
 	store state.Store
+}
+
+func newBench(t *testing.T, fresh Fresh) *bench {
+	place := fresh(t)
+	return &bench{t: t, open: place.Open, lose: place.Lose}
 }
 
 func (b *bench) s() state.Store {

@@ -16,7 +16,7 @@ import (
 // history makes random commits, reads and reopenings and compares the store with a map after each. All histories share one store, which
 // each begins by emptying: opening a new one for each would be most of the time.
 func history(t *testing.T, fresh Fresh) {
-	b := &bench{t: t, open: fresh(t)}
+	b := newBench(t, fresh)
 	keys := rapid.SampledFrom([]string{"a", "a/b", "a/b/c", "a/c", "ab", "b", "b/a"})
 	values := rapid.SampledFrom([]string{"", "1", "2", "longer than the others"})
 	rapid.Check(t, func(r *rapid.T) {
