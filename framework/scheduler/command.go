@@ -30,11 +30,16 @@ func (c *Core) CommandPlan(now time.Time, name string, verb Verb, phase, step st
 	}
 	result, err := c.commandPlan(p, verb, phase, step)
 	if err == nil && result == plan.Done {
-		c.decisions[p.Name] = p.Decisions()
-		c.put(keyPlan+p.Name, c.decisions[p.Name])
-		c.changed = true
+		c.decide(p)
 	}
 	return result, err
+}
+
+// decide keeps what operators decided of a plan.
+func (c *Core) decide(p *plan.Plan) {
+	c.decisions[p.Name] = p.Decisions()
+	c.put(keyPlan+p.Name, c.decisions[p.Name])
+	c.changed = true
 }
 
 func (c *Core) commandPlan(p *plan.Plan, verb Verb, phase, step string) (plan.Result, error) {
@@ -138,6 +143,7 @@ func (c *Core) CommandPod(now time.Time, pod string) ([]string, error) {
 		return nil, fault.New(fault.NotFound, "pod "+pod, "restart", "there is no such pod")
 	}
 	n.RetryAt, n.Failures = time.Time{}, 0
+	c.forgetForced(n)
 	if n.Task != nil {
 		n.Task.Killing, n.killAt = true, time.Time{}
 	}

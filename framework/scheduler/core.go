@@ -71,6 +71,7 @@ type Core struct {
 	spare   []*mesos.Offer // offers that nobody needs
 	wake    time.Time
 	changed bool
+	moved   bool // some step's status changed
 }
 
 // Deployment is how far the service as a whole is.
@@ -139,15 +140,11 @@ func (c *Core) Ready(now time.Time) Ready {
 
 // settle derives everything that follows from the facts: statuses, launches, desired states, operations on ScaleIO.
 func (c *Core) settle() {
-	c.syncSteps()
-	c.settleLayout()
-	c.setPoolSteps()
-	for _, n := range c.order {
-		c.setNodeSteps(n)
-	}
-	c.setVerify()
-	for _, s := range c.candidates() {
-		c.work(s)
+	for range 4 { // what one step reaches, others may have waited for
+		c.settleSteps()
+		if !c.moved {
+			break
+		}
 	}
 	for _, n := range c.order {
 		c.converge(n)
@@ -157,6 +154,21 @@ func (c *Core) settle() {
 	if !c.deployment.Complete && c.deployment.Committed && c.deploy.Status() == plan.Complete {
 		c.deployment.Complete = true
 		c.put(keyDeployment, c.deployment)
+	}
+}
+
+// settleSteps sets the statuses of all steps and does what may be done. Moved says whether that changed a status.
+func (c *Core) settleSteps() {
+	c.syncSteps()
+	c.settleLayout()
+	c.setPoolSteps()
+	for _, n := range c.order {
+		c.setNodeSteps(n)
+	}
+	c.setVerify()
+	c.moved = false
+	for _, s := range c.candidates() {
+		c.work(s)
 	}
 }
 

@@ -18,6 +18,9 @@ func (c *Core) onReport(n *Node, r *inventory.Report) {
 		c.storage.stale = true
 	}
 	n.Report, n.ReportTask = r, n.Task.ID
+	if len(r.Claims) > 0 && r.Generation != n.lookedFor {
+		n.looked, n.lookedFor = c.now, r.Generation
+	}
 	if n.InstallFrom > 0 && r.Reached(inventory.StageInstall, n.InstallFrom) {
 		n.Installed, n.Failures, n.Failure = true, 0, ""
 	}
@@ -58,7 +61,7 @@ func (c *Core) derive(n *Node) {
 	if c.storage.current != nil || !c.deployment.Committed { // after a restart of ours a node stays what it is until the layout is known again
 		next.Packages, next.SDS, next.MDMs = c.packages(n), c.storage.sds(n) != nil || c.provides(n), c.mdms()
 	}
-	next.Limits, next.AllowReboot = c.limits(), c.cfg.Spec.ScaleIO.Reboot
+	next.Limits, next.AllowReboot, next.Signatures = c.limits(), c.cfg.Spec.ScaleIO.Reboot, c.cfg.Spec.ScaleIO.Signatures
 	if was.REXRay != nil {
 		if config := c.rexrayConfig(n); config != nil {
 			next.REXRay = config

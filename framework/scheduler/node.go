@@ -49,6 +49,8 @@ type Node struct {
 	reconcileAt time.Time // ask Mesos for the task again then; zero: answered
 	serving     string    // "serves scaleio, ...": the message of its rexray step
 	badReport   string    // why the last report could not be read
+	looked      time.Time // when the node told of its look at claimed devices
+	lookedFor   uint64    // the generation that it was asked with
 	review      bool      // Desired has to be derived anew
 	claiming    bool      // its storage step runs: devices are claimed
 }
@@ -76,7 +78,7 @@ func (n *Node) setAgent(a Agent) {
 
 // Running says whether the executor is there and has told of itself.
 func (n *Node) running() bool {
-	return n.Task != nil && n.Task.State == mesos.TASK_RUNNING.String() && n.Report != nil && n.Agent.Active
+	return n.Task != nil && n.Task.State == mesos.TASK_RUNNING.String() && n.Report != nil && n.Agent.Active && n.Agent.ID == n.Task.AgentID
 }
 
 // patience is how long a launch or an offer may take before a node is set aside: no other node waits for it any longer.

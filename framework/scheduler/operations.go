@@ -157,6 +157,9 @@ func (c *Core) start(op layout.Operation, n *Node) {
 	c.changed = true
 }
 
+// claimAge is how old a node's last look at a device may be when the device is attached. A scheduler that was restarted asks anew.
+const claimAge = 30 * time.Second
+
 // claimed says whether the node itself has just found that the device may be taken; if it was not asked yet, it is.
 func (c *Core) claimed(n *Node, device string) bool {
 	asked := slices.ContainsFunc(n.Desired.Claims, func(claim inventory.Claim) bool { return claim.Device == device })
@@ -164,9 +167,13 @@ func (c *Core) claimed(n *Node, device string) bool {
 		n.claiming, n.review = true, true
 		return false
 	}
-	if n.ReportTask != n.Task.ID || n.Report.Generation < n.ClaimFrom {
+	if n.Desired.Probe != n.Probe || n.ReportTask != n.Task.ID || n.Report.Generation < n.ClaimFrom {
 		return false
 	}
 	refusals, answered := n.Report.Claims[device]
+	if answered && c.now.Sub(n.looked) >= claimAge {
+		c.again(n)
+		return false
+	}
 	return answered && len(refusals) == 0
 }

@@ -245,7 +245,7 @@ type standing struct {
 
 func (c *Core) set(s *plan.Step, to standing) {
 	if s.Set(to.status, to.message) {
-		c.changed = true
+		c.changed, c.moved = true, true
 	}
 }
 
@@ -257,10 +257,21 @@ func (c *Core) setRecovery(n *Node) {
 		return
 	}
 	if !away {
-		c.set(ph.Step(n.Name), standing{plan.Complete, "the executor runs again"})
+		c.forgetForced(n)
+		c.set(ph.AddStep(n.Name), standing{plan.Complete, "the executor runs again"})
 		return
 	}
 	c.set(ph.AddStep(n.Name), c.launchStatus(n))
+}
+
+// forgetForced drops an operator's word that a recovery counts as complete: it was given for that one, not for those to come.
+func (c *Core) forgetForced(n *Node) {
+	ph := c.recovery.Phases[0]
+	if s := ph.Step(n.Name); s == nil || !s.Forced() {
+		return
+	}
+	ph.RemoveStep(n.Name)
+	c.decide(c.recovery)
 }
 
 // launchStatus says where the launch of a node's executor stands.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	mesosscheduler "github.com/mesos/mesos-go/api/v1/lib/scheduler"
 	"github.com/mesos/mesos-go/api/v1/lib/scheduler/calls"
 )
@@ -25,11 +26,11 @@ func (c *Core) settleTasks() {
 		if n.Task == nil {
 			continue
 		}
-		if lost(n.Task.State) && n.Agent.Active && n.Agent.ID != n.Task.AgentID {
+		if lost(n.Task.State) && (n.Agent.Active || n.listed) && n.Agent.ID != n.Task.AgentID {
 			c.end(n, fmt.Sprintf("the agent on %s is another one (%s) than that of its executor (%s): the executor is gone with it", n.Name, n.Agent.ID, n.Task.AgentID))
 			continue
 		}
-		if n.reconcileAt.IsZero() && n.inDoubt() {
+		if n.reconcileAt.IsZero() && (n.inDoubt() || n.late(c.now)) {
 			n.reconcileAt = c.now.Add(reconcileEvery)
 		}
 		c.killAgain(n)
@@ -45,17 +46,23 @@ func (n *Node) inDoubt() bool {
 	return !n.Agent.Active || n.Agent.ID != n.Task.AgentID
 }
 
+// late says whether the launch takes so long that it may have been lost.
+func (n *Node) late(now time.Time) bool {
+	return n.Task.State == mesos.TASK_STAGING.String() && now.Sub(n.Task.Since) >= patience
+}
+
 // end takes the task off the node; it is launched again after a pause.
 func (c *Core) end(n *Node, why string) {
 	delete(c.tasks, n.Task.ID)
 	n.failed(c.now, why)
+	c.forgetForced(n)
 	c.mark(n)
 }
 
 // killAgain sends the KILL that an operator asked for, until the task has ended.
 func (c *Core) killAgain(n *Node) {
 	switch {
-	case !n.Task.Killing || !c.subscribed || lost(n.Task.State):
+	case !n.Task.Killing || !c.subscribed || n.inDoubt():
 	case c.now.Before(n.killAt):
 		c.by(n.killAt)
 	default:
@@ -86,6 +93,12 @@ func (c *Core) reconcile() {
 	}
 	if !c.now.Before(c.implicitAt) {
 		c.call(calls.Reconcile())
+		for _, n := range c.order { // it tells nothing of a task that Mesos does not know
+			if n.Task != nil && n.reconcileAt.IsZero() {
+				n.reconcileAt = c.now.Add(reconcileEvery)
+				c.by(n.reconcileAt)
+			}
+		}
 		c.implicitAt = c.now.Add(implicitEvery)
 	}
 	c.by(c.implicitAt)

@@ -64,11 +64,19 @@ func newHost(w *world) *host {
 		told: map[string]bool{}, checked: map[string]time.Duration{}, queues: map[string]*queue{},
 		devices: []inventory.Device{root, disk("/dev/xvdf", 2<<40), disk("/dev/xvdg", 2<<40)}}
 	if w.script.Mode == "imperative" {
-		h.attributes = attributes("mypool", "/dev/xvdf")
+		h.attributes = attributes(h.pool(), "/dev/xvdf")
 	}
 	h.newID()
 	w.hosts = append(w.hosts, h)
 	return h
+}
+
+// pool is where the attributes of the host send its devices at first.
+func (h *host) pool() string {
+	if h.script.Pools == 2 && h.n%2 == 0 {
+		return "otherpool"
+	}
+	return "mypool"
 }
 
 func (h *host) newID() { h.ids++; h.id = fmt.Sprintf("S%d-%d", h.n, h.ids) }

@@ -90,6 +90,14 @@ func (m *master) failOver(inMemory bool) {
 		recovered = map[string]bool{}
 		m.unreachable = map[string]bool{}
 	}
+	for id := range recovered {
+		m.after(10*time.Minute, func() {
+			if m.recovered[id] { // it did not come back
+				delete(m.recovered, id)
+				m.unreachable[id] = true
+			}
+		})
+	}
 	m.forget()
 	m.up, m.inMemory, m.recovered = false, inMemory, recovered
 	m.process.lost()

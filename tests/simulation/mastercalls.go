@@ -30,13 +30,9 @@ func (m *master) call(stream int, c *mesosscheduler.Call) bool {
 	case mesosscheduler.Call_KILL:
 		m.kill(c.Kill.TaskID.Value, c.Kill.GetAgentID().GetValue())
 	case mesosscheduler.Call_ACKNOWLEDGE:
-		if a := m.agents[c.Acknowledge.AgentID.Value]; a != nil && a.connected {
-			m.toHost(a, func(h *host) { h.acknowledged(c.Acknowledge.TaskID.Value, string(c.Acknowledge.UUID)) })
-		}
+		m.toHost(c.Acknowledge.AgentID.Value, func(h *host) { h.acknowledged(c.Acknowledge.TaskID.Value, string(c.Acknowledge.UUID)) })
 	case mesosscheduler.Call_MESSAGE:
-		if a := m.agents[c.Message.AgentID.Value]; a != nil && a.connected {
-			m.toHost(a, func(h *host) { h.message(c.Message.ExecutorID.Value, c.Message.Data) })
-		}
+		m.toHost(c.Message.AgentID.Value, func(h *host) { h.message(c.Message.ExecutorID.Value, c.Message.Data) })
 	case mesosscheduler.Call_RECONCILE:
 		m.reconcileAll(c.Reconcile.Tasks)
 	}
@@ -44,12 +40,15 @@ func (m *master) call(stream int, c *mesosscheduler.Call) bool {
 	return true
 }
 
-// toHost sends to an agent; what meets a partition is lost.
-func (m *master) toHost(a *agent, do func(*host)) {
-	h, id := a.host, a.host.id
+// toHost sends to a connected agent; what meets a partition, or another agent, is lost.
+func (m *master) toHost(id string, do func(*host)) {
+	a := m.agents[id]
+	if a == nil || !a.connected {
+		return
+	}
 	m.after(m.between("agent", time.Millisecond, 20*time.Millisecond), func() {
-		if h.reachable() && h.id == id {
-			do(h)
+		if a.host.reachable() && a.host.id == id {
+			do(a.host)
 		}
 	})
 }
@@ -84,7 +83,7 @@ func (m *master) launch(info mesos.TaskInfo) {
 	id, executor := info.TaskID.Value, info.Executor.ExecutorID.Value
 	m.tasks[id] = &known{agent: info.AgentID.Value, executor: executor, state: mesos.TASK_STAGING, cpus: cpus(info.Resources) + cpus(info.Executor.Resources)}
 	m.say("task %s is launched on %s", id, info.AgentID.Value)
-	m.toHost(m.agents[info.AgentID.Value], func(h *host) { h.launch(id, executor) })
+	m.toHost(info.AgentID.Value, func(h *host) { h.launch(id, executor) })
 }
 
 func cpus(all mesos.Resources) (sum float64) {
@@ -103,9 +102,7 @@ func (m *master) kill(task, agent string) {
 		m.reconcile(task, agent)
 		return
 	}
-	if a := m.agents[t.agent]; a != nil && a.connected {
-		m.toHost(a, func(h *host) { h.kill(task) })
-	}
+	m.toHost(t.agent, func(h *host) { h.kill(task) })
 }
 
 func (m *master) reconcileAll(asked []mesosscheduler.Call_Reconcile_Task) {

@@ -47,6 +47,15 @@ func (w *world) commandPod(arg uint64) {
 	})
 }
 
+// lookAgain is the operator who has cleared devices, and wants them looked at.
+func (w *world) lookAgain() {
+	w.process.ask(func(core *scheduler.Core, now time.Time) {
+		for _, name := range []string{"deploy", "expand"} {
+			w.command(core, now, name, scheduler.Restart, "layout", "")
+		}
+	})
+}
+
 // agree is the operator who takes everything back that was ordered, and says yes to what is proposed.
 func (w *world) agree() {
 	w.process.ask(func(core *scheduler.Core, now time.Time) {

@@ -171,6 +171,9 @@ func (p *process) flush() {
 	}
 	if len(r.Records) > 0 {
 		if err := p.store.Commit(context.Background(), r.Records...); err != nil {
+			if !errors.Is(err, errStore) {
+				p.fail("store-is-all", "the store refuses what the core wants stored: %v", err)
+			}
 			p.die("because the store failed: " + err.Error())
 			return
 		}

@@ -13,6 +13,7 @@ import (
 
 // durable now and then makes a core of the store alone, tells it what Mesos and ScaleIO would, and compares.
 func (w *watch) durable() {
+	w.moves()
 	if w.looks++; w.roll("durable")%25 != 0 || w.process.stream == 0 || w.failure != nil {
 		return
 	}
@@ -22,7 +23,7 @@ func (w *watch) durable() {
 		return
 	}
 	w.compareNodes(live, again)
-	if s := live.Plan("deploy").Phase("layout").Step("layout"); live.Observed() != nil && s != nil && s.Status() == plan.Complete {
+	if s := live.Plan("deploy").Phase("layout").Step("layout"); live.Observed() != nil && !w.ahead && s != nil && s.Status() == plan.Complete {
 		w.comparePlans(live, again)
 	}
 	if live.Plan("deploy").Status() == plan.Complete {
@@ -45,7 +46,9 @@ func (w *watch) reborn(live *scheduler.Core, blind bool) *scheduler.Core {
 	now := w.wall()
 	var agents []scheduler.Agent
 	for _, n := range live.Nodes() {
-		agents = append(agents, n.Agent)
+		if n.Agent.Active { // of the others it is not known whether the master lists them
+			agents = append(agents, n.Agent)
+		}
 	}
 	core.Step(now, scheduler.MesosEvent{Event: &mesosscheduler.Event{Type: mesosscheduler.Event_SUBSCRIBED,
 		Subscribed: &mesosscheduler.Event_Subscribed{FrameworkID: &mesos.FrameworkID{Value: live.FrameworkID()}}}})

@@ -100,7 +100,7 @@ func (w *world) mend() {
 
 // mendAttributes gives an agent attributes that its devices can have; a change needs a fresh agent.
 func (w *world) mendAttributes(h *host) {
-	pool, paths := "mypool", []string{"/dev/xvdf"}
+	pool, paths := h.pool(), []string{"/dev/xvdf"}
 	for _, d := range w.gateway.truth.Devices {
 		if d.SDS == "sds-"+h.name {
 			if d.Pool != pool {
@@ -129,9 +129,14 @@ func (w *world) mendAttributes(h *host) {
 // converge waits until all is as it should be, and then for the peace after it.
 func (w *world) converge() {
 	end := w.now + 4*time.Hour
+	w.until(w.now+time.Minute, nil)
+	w.lookAgain()
+	w.agree()
 	for w.failure == nil && w.now < end {
 		if w.until(w.now+30*time.Second, w.settled) {
-			break
+			if w.until(w.now+4*time.Minute, nil); w.settled() { // what was mended has been noticed by now
+				break
+			}
 		}
 		w.agree()
 	}

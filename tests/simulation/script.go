@@ -14,6 +14,7 @@ type Script struct {
 	Mode       spec.PoolMode
 	Onboarding spec.Onboarding
 	Agents     int
+	Pools      int // 1, or 2: of every other agent
 	Events     []Event
 }
 
@@ -26,7 +27,7 @@ type Event struct {
 
 // String is the script as it stands in front of a transcript.
 func (s Script) String() string {
-	lines := []string{fmt.Sprintf("seed %d: mode %s, onboarding %s, %d agents", s.Seed, s.Mode, s.Onboarding, s.Agents)}
+	lines := []string{fmt.Sprintf("seed %d: mode %s, onboarding %s, %d agents, %d pools", s.Seed, s.Mode, s.Onboarding, s.Agents, s.Pools)}
 	for _, e := range s.Events {
 		lines = append(lines, fmt.Sprintf("  %s  %s (%d)", stamp(e.At), e.Kind, e.Arg%1000))
 	}
@@ -42,6 +43,9 @@ func Of(seed uint64) Script {
 	}
 	if w.chance("onboarding", 30) {
 		s.Onboarding = spec.Auto
+	}
+	if s.Pools = 1; s.Mode == spec.Imperative && w.chance("pools", 25) {
+		s.Pools, s.Agents = 2, 6
 	}
 	var at time.Duration
 	for range 1 + w.roll("events")%24 {
@@ -103,7 +107,7 @@ func Shrink(s Script, fails func(Script) bool) Script {
 			}
 		}
 	}
-	for s.Agents > 3 {
+	for s.Agents > 3*s.Pools {
 		less := s
 		less.Agents--
 		if !fails(less) {

@@ -9,6 +9,7 @@ var (
 	seeds = flag.Int("seeds", 0, "how many seeds the campaign runs")
 	from  = flag.Uint64("from", 1, "the first seed of the campaign")
 	show  = flag.Uint64("show", 0, "run this one seed and print its transcript")
+	why   = flag.Uint64("why", 0, "shrink this failing seed and print what is left of it")
 )
 
 // explain shrinks a failing script and gives its transcript.
@@ -32,5 +33,14 @@ func TestShow(t *testing.T) {
 	t.Logf("%s", r.Transcript)
 	if r.Failure != nil {
 		t.Fatal(r.Failure)
+	}
+}
+
+func TestExplain(t *testing.T) {
+	if *why == 0 {
+		t.Skip("-why is not given")
+	}
+	if r := Run(Of(*why), Options{}); r.Failure != nil {
+		t.Fatal(explain(Of(*why), r.Failure))
 	}
 }

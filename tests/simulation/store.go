@@ -15,6 +15,8 @@ type faultyStore struct {
 
 func (s *faultyStore) failNext(done bool) { s.fail, s.done = true, done }
 
+var errStore = errors.New("no space left on device")
+
 // Commit implements state.Store.
 func (s *faultyStore) Commit(ctx context.Context, writes ...state.Write) error {
 	if !s.fail {
@@ -26,5 +28,5 @@ func (s *faultyStore) Commit(ctx context.Context, writes ...state.Write) error {
 			return err
 		}
 	}
-	return errors.New("no space left on device")
+	return errStore
 }

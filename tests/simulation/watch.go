@@ -44,6 +44,7 @@ type watch struct {
 	running  map[string]bool // operations of this process
 	done     map[string]bool // that it was told were done
 	statuses map[string]plan.Status
+	ahead    bool // an operation was done and the system not read since
 	excused  bool // an operator restarted something
 	looks    int
 	quiet    bool
@@ -87,7 +88,6 @@ func (w *watch) ready(r scheduler.Ready) {
 	for _, op := range r.Apply {
 		w.applies(op)
 	}
-	w.moves()
 }
 
 // told is what the core learns of an operation.
@@ -96,7 +96,11 @@ func (w *watch) told(in scheduler.Input) {
 		delete(w.running, a.Operation.Key())
 		if a.Err == nil {
 			w.done[a.Operation.Key()] = true
+			w.ahead = true
 		}
+	}
+	if o, ok := in.(scheduler.SystemObserved); ok && o.Err == nil {
+		w.ahead = false
 	}
 }
 
