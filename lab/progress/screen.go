@@ -113,6 +113,13 @@ func (s *Screen) write(text string) {
 	}
 }
 
+func steps(n int) string {
+	if n == 1 {
+		return "1 step"
+	}
+	return fmt.Sprintf("%d steps", n)
+}
+
 func bar(done, total int) string {
 	const width = 20
 	full := width * done / total
@@ -151,8 +158,8 @@ func (s *Screen) tell(b *Board) {
 	for _, p := range b.Plans() {
 		for _, ph := range p.Phases {
 			switch {
-			case ph.Status == "COMPLETE" && len(ph.Steps) > 0:
-				line(fmt.Sprintf("%s/%s COMPLETE, %d steps", p.Name, ph.Name, len(ph.Steps)))
+			case ph.Status == "COMPLETE" && len(ph.Steps) > 0 && ph.Done() == len(ph.Steps): // a phase is COMPLETE while it has no steps yet
+				line(fmt.Sprintf("%s/%s COMPLETE, %s", p.Name, ph.Name, steps(len(ph.Steps))))
 			case !ph.Started.IsZero():
 				line(fmt.Sprintf("%s/%s begins", p.Name, ph.Name))
 			}
