@@ -95,6 +95,9 @@ func (s server) commandPlan(w http.ResponseWriter, r *http.Request, verb schedul
 
 var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
+// badParameters is in the SDK's words.
+const badParameters = "Couldn't parse parameters"
+
 // noParameters reads the body of start: an object of strings. Our plans take none, so that any is refused rather than ignored.
 func noParameters(r *http.Request) error {
 	body, err := io.ReadAll(r.Body)
@@ -108,7 +111,7 @@ func noParameters(r *http.Request) error {
 	names := slices.Sorted(maps.Keys(given))
 	for _, name := range names {
 		if !variable.MatchString(name) {
-			return fmt.Errorf("Couldn't parse parameters: %s is not a valid environment variable name", name) // the SDK's words
+			return fmt.Errorf("%s: %s is not a valid environment variable name", badParameters, name)
 		}
 	}
 	if len(names) > 0 {

@@ -67,10 +67,13 @@ func service() *spec.Service {
 	}
 }
 
-func newWorld(t *testing.T, of *spec.Service) *world {
+func newWorld(t testing.TB, of *spec.Service) *world {
 	t.Helper()
 	core, err := scheduler.New(scheduler.Config{Spec: of, Executor: scheduler.Executor{URL: "http://scheduler/artifacts/scaleio-executor"}})
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := core.Restore(nil); err != nil {
 		t.Fatal(err)
 	}
 	return &world{
@@ -105,6 +108,7 @@ func (w *world) Do(ctx context.Context, f func(*scheduler.Core, time.Time)) erro
 	if w.away {
 		return fault.New(fault.Temporary, "scheduler", "ask", "it is stopping or too busy: %w", context.Canceled)
 	}
+	w.settle() // as after the driver's first tick
 	f(w.core, w.now)
 	w.settle()
 	return ctx.Err()
@@ -148,8 +152,12 @@ func (w *world) offer() {
 	var offers []mesos.Offer
 	for _, h := range w.hosts {
 		w.updates++
+		var attributes []mesos.Attribute
+		for _, a := range h.agent.Attributes {
+			attributes = append(attributes, mesos.Attribute{Name: a.Name, Type: mesos.TEXT, Text: &mesos.Value_Text{Value: a.Text}})
+		}
 		offers = append(offers, mesos.Offer{ID: mesos.OfferID{Value: fmt.Sprintf("O%d", w.updates)}, AgentID: mesos.AgentID{Value: h.agent.ID}, Hostname: h.agent.Hostname,
-			Resources: mesos.Resources{much("cpus", 4), much("mem", 8192)}})
+			Attributes: attributes, Resources: mesos.Resources{much("cpus", 4), much("mem", 8192)}})
 	}
 	w.step(event(&mesosscheduler.Event{Type: mesosscheduler.Event_OFFERS, Offers: &mesosscheduler.Event_Offers{Offers: offers}}))
 }
