@@ -257,7 +257,9 @@ func (h *host) transmit(q *queue, turn int, s mesos.TaskStatus) {
 				m.allocate()
 			}
 		}
-		h.say("%s is %s, %s", s.TaskID.Value, s.GetState(), brief(s.Data))
+		if h.record {
+			h.say("%s is %s, %s", s.TaskID.Value, s.GetState(), brief(s.Data))
+		}
 		m.event(&mesosscheduler.Event{Type: mesosscheduler.Event_UPDATE, Update: &mesosscheduler.Event_Update{Status: s}})
 	})
 }
