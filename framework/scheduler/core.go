@@ -140,6 +140,7 @@ func (c *Core) Ready(now time.Time) Ready {
 
 // settle derives everything that follows from the facts: statuses, launches, desired states, operations on ScaleIO.
 func (c *Core) settle() {
+	c.settleTasks()
 	for range 4 { // what one step reaches, others may have waited for
 		c.settleSteps()
 		if !c.moved {
@@ -150,7 +151,6 @@ func (c *Core) settle() {
 		c.converge(n)
 	}
 	c.settleOffers()
-	c.settleTasks()
 	if !c.deployment.Complete && c.deployment.Committed && c.deploy.Status() == plan.Complete {
 		c.deployment.Complete = true
 		c.put(keyDeployment, c.deployment)

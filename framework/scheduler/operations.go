@@ -70,6 +70,8 @@ func (c *Core) storageStatus(n *Node) standing {
 	switch {
 	case !n.Later && c.deployment.Complete && len(s.byStep[n.Name]) == 0:
 		return standing{plan.Complete, "in place"}
+	case c.deployment.Committed && c.storage.current == nil:
+		return c.unobserved()
 	case !c.deployment.Committed || n.Report == nil:
 		return standing{plan.Pending, "waits for the layout"}
 	case len(s.problems[n.Name]) > 0:

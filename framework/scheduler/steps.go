@@ -144,7 +144,7 @@ func (c *Core) syncStorage(storage, install *plan.Phase, n *Node) {
 		return
 	}
 	sds := c.storage.sds(n)
-	decided := c.deployment.Committed && n.Report != nil
+	decided := c.deployment.Committed && n.Report != nil && c.storage.current != nil
 	switch {
 	case sds == nil && decided && !c.storage.awaited(n.Name), sds == nil && !decided && !c.provides(n):
 		storage.RemoveStep(n.Name)
@@ -285,6 +285,8 @@ func (c *Core) launchStatus(n *Node) standing {
 		return standing{plan.Prepared, "the agent's offer does not do: " + n.misfit}
 	case n.Task == nil:
 		return standing{plan.Pending, "waits for an offer of the agent"}
+	case lost(n.Task.State) && n.Task.State != mesos.TASK_UNREACHABLE.String():
+		return standing{plan.Delayed, "Mesos does not know the executor (" + n.Task.State + "), which may still run; waits for what its agent says"}
 	case n.Task.State == mesos.TASK_UNREACHABLE.String():
 		return standing{plan.Delayed, "the agent is unreachable; its executor may still run"}
 	case n.badReport != "":

@@ -169,7 +169,7 @@ func story(t *testing.T, w **world, line string) string {
 	case "show":
 		return shows(world, rest)
 	default:
-		t.Fatalf("%q is no command", line)
+		return mesosLine(t, world, words[0], rest)
 	}
 	return ""
 }

@@ -39,6 +39,7 @@ type world struct {
 	failures    map[string]*failure // of operations, by key prefix
 	calls       map[string]int      // gateway calls by operation key
 	mesosCalls  map[string]int
+	lostCalls   map[string]int // that many of a type do not arrive
 	dropDesired int // MESSAGEs to lose
 	attached    map[string]string
 }
@@ -69,7 +70,7 @@ type fatal interface {
 func newWorld(t fatal, s *spec.Service) *world {
 	w := &world{
 		t: t, now: time.Unix(0, 0).UTC(), store: map[string][]byte{}, hosts: map[string]*worldHost{}, declined: map[string]bool{},
-		failures: map[string]*failure{}, calls: map[string]int{}, mesosCalls: map[string]int{}, attached: map[string]string{},
+		failures: map[string]*failure{}, calls: map[string]int{}, mesosCalls: map[string]int{}, lostCalls: map[string]int{}, attached: map[string]string{},
 		cfg:      Config{Spec: s, FailoverTimeout: 14 * 24 * time.Hour, Executor: Executor{URL: "http://scheduler/artifacts/scaleio-executor"}},
 		observed: &layout.Observed{ID: "454581a100000002", Name: "scaleio", APIVersion: "3.6", Cluster: "ClusteredNormal", MDMs: []string{"10.0.0.10", "10.0.0.11"}},
 	}
@@ -236,7 +237,9 @@ func (w *world) until(most time.Duration, holds func() bool) bool {
 func (w *world) carryOut(r Ready) {
 	for _, call := range r.Calls {
 		w.mesosCalls[call.GetType().String()]++
-		w.mesosCall(call)
+		if !w.loses(call) {
+			w.mesosCall(call)
+		}
 	}
 	for _, m := range r.Desired {
 		w.deliver(m)
