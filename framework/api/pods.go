@@ -111,16 +111,19 @@ func (s server) podInfo(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, []podTaskInfo{task})
 }
 
-func (s server) podRestart(w http.ResponseWriter, r *http.Request) {
-	pod := mux.Vars(r)["pod"]
-	var tasks []string
-	var err error
-	if !s.do(w, r, func(core *scheduler.Core, now time.Time) { tasks, err = core.CommandPod(now, pod) }) {
-		return
+// podCommand carries out a command on the pod of the path.
+func (s server) podCommand(verb scheduler.Verb) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		pod := mux.Vars(r)["pod"]
+		var tasks []string
+		var err error
+		if !s.do(w, r, func(core *scheduler.Core, now time.Time) { tasks, err = core.CommandPod(now, verb, pod) }) {
+			return
+		}
+		if err != nil {
+			fail(w, err)
+			return
+		}
+		answer(w, http.StatusOK, map[string]any{"pod": pod, "tasks": tasks})
 	}
-	if err != nil {
-		fail(w, err)
-		return
-	}
-	answer(w, http.StatusOK, map[string]any{"pod": pod, "tasks": tasks})
 }

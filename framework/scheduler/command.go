@@ -20,6 +20,13 @@ const (
 	Stop          Verb = "stop"
 )
 
+// The verbs for pods; Restart is one, too.
+const (
+	Replace Verb = "replace"
+	Pause   Verb = "pause"
+	Resume  Verb = "resume"
+)
+
 // CommandPlan does what an operator asks of a plan, a phase or a step (names or UUIDs). Errors are of kind NotFound or Invalid, and then
 // nothing has changed.
 func (c *Core) CommandPlan(now time.Time, name string, verb Verb, phase, step string) (plan.Result, error) {
@@ -115,6 +122,11 @@ func (c *Core) redo(p *plan.Plan, s *plan.Step) {
 		c.lookAgain()
 	case roleVerify:
 		c.lookAgain()
+	case roleReplace:
+		if !n.Paused {
+			n.replace()
+			c.mark(n)
+		}
 	default: // recovery
 		n.RetryAt = time.Time{}
 		c.mark(n)
@@ -133,20 +145,4 @@ func (c *Core) lookAgain() {
 func (c *Core) again(n *Node) {
 	n.Probe++
 	c.mark(n)
-}
-
-// CommandPod kills the pod's task (restart: it comes back where it was, by the recovery plan). It gives the names of the tasks.
-func (c *Core) CommandPod(now time.Time, pod string) ([]string, error) {
-	c.now = now
-	n := c.Pod(pod)
-	if n == nil {
-		return nil, fault.New(fault.NotFound, "pod "+pod, "restart", "there is no such pod")
-	}
-	n.RetryAt, n.Failures = time.Time{}, 0
-	c.forgetForced(n)
-	if n.Task != nil {
-		n.Task.Killing, n.killAt = true, time.Time{}
-	}
-	c.mark(n)
-	return []string{n.TaskName()}, nil
 }

@@ -15,7 +15,7 @@ import (
 // launch puts the node's executor and its one task on the offer in hand, if that fits.
 func (c *Core) launch(n *Node) {
 	o := n.offer
-	if o == nil || n.Task != nil || c.now.Before(n.RetryAt) {
+	if o == nil || n.Task != nil || n.Paused || c.now.Before(n.RetryAt) {
 		return
 	}
 	task := c.cfg.Spec.Pods["node"].Tasks["agent"]
@@ -103,7 +103,7 @@ func (c *Core) settleOffers() {
 	}
 	needed, revive := false, false
 	for _, n := range c.order {
-		if n.Task == nil && (n.Agent.Active || n.listed) {
+		if n.Task == nil && !n.Paused && (n.Agent.Active || n.listed) {
 			needed = true
 			if !n.RetryAt.IsZero() && c.now.Before(n.RetryAt) {
 				c.by(n.RetryAt)

@@ -21,6 +21,10 @@ type Node struct {
 	Consent   bool            `json:"consent,omitempty"`   // its unnamed devices may be taken: it was there at the first deployment
 	Consented map[string]bool `json:"consented,omitempty"` // single devices that the operator agreed to
 
+	Paused   bool        `json:"paused,omitempty"`   // by an operator: no executor is launched
+	Replace  Replacement `json:"replace,omitempty"`  // by an operator
+	Replaced string      `json:"replaced,omitempty"` // the task that is being replaced
+
 	Since    time.Time `json:"since,omitzero"` // when it last began to wait for an offer or a first report
 	Task     *Task     `json:"task,omitempty"`
 	Launches int       `json:"launches,omitempty"` // ever; makes task ids unique
@@ -87,6 +91,8 @@ const patience = time.Minute
 // trouble says why nobody should wait for this node, or "".
 func (n *Node) trouble(now time.Time) string {
 	switch {
+	case n.Paused:
+		return "paused by the operator"
 	case !n.Agent.Active:
 		return "the agent is not connected to the Mesos master"
 	case n.Task == nil && n.Failures > 0:

@@ -24,6 +24,7 @@ const (
 	roleStorage role = "storage"
 	roleREXRay  role = "rexray"
 	roleVerify  role = "verify"
+	roleReplace role = "replace"
 )
 
 // buildPlans makes the plans of the spec, without steps, and the recovery plan.
@@ -235,6 +236,7 @@ func (c *Core) setNodeSteps(n *Node) {
 		c.set(s, c.rexrayStatus(n))
 	}
 	c.setRecovery(n)
+	c.setReplace(n)
 }
 
 // standing is a status with its reason.
@@ -277,6 +279,10 @@ func (c *Core) forgetForced(n *Node) {
 // launchStatus says where the launch of a node's executor stands.
 func (c *Core) launchStatus(n *Node) standing {
 	switch {
+	case n.Paused && n.Task != nil:
+		return standing{plan.Waiting, "is being paused by the operator"}
+	case n.Paused:
+		return standing{plan.Waiting, "paused by the operator; resume pod " + n.Pod() + " to go on"}
 	case n.Task == nil && !n.Agent.Active:
 		return standing{plan.Pending, "the agent is not connected to the Mesos master"}
 	case n.Task == nil && c.now.Before(n.RetryAt):
@@ -391,6 +397,8 @@ func (c *Core) work(s candidate) {
 		c.workREXRay(n)
 	case roleVerify:
 		c.workVerify()
+	case roleReplace:
+		c.workReplace(n)
 	case "": // recovery
 		c.launch(n)
 	}

@@ -50,7 +50,7 @@ var mesosStories = map[string]func(w *world, words []string) string{
 	},
 	// pod VERB NAME: a command of the operator.
 	"pod": func(w *world, words []string) string {
-		tasks, err := w.core.CommandPod(w.now, words[1])
+		tasks, err := w.core.CommandPod(w.now, Verb(words[0]), words[1])
 		w.run()
 		return fmt.Sprintf("tasks %s, error %v", strings.Join(tasks, ", "), err)
 	},

@@ -92,6 +92,7 @@ type NodeView struct {
 	Steps      []inventory.Step   `json:"steps,omitempty"`
 	Warnings   []string           `json:"warnings,omitempty"`
 	Devices    []inventory.Device `json:"devices,omitempty"`
+	Paused     bool               `json:"paused,omitempty"`
 	Trouble    string             `json:"trouble,omitempty"`
 }
 
@@ -101,7 +102,7 @@ func (c *Core) Nodes() []NodeView {
 	for _, n := range c.order {
 		v := NodeView{
 			Name: n.Name, Pod: n.Pod(), Agent: n.Agent, Plan: c.planOf(n).Name, Installed: n.Installed, Serves: n.Serves, Drivers: drivers(n),
-			Trouble: n.trouble(c.now),
+			Trouble: n.trouble(c.now), Paused: n.Paused,
 		}
 		if n.Task != nil {
 			task := *n.Task
@@ -125,9 +126,14 @@ func (c *Core) Nodes() []NodeView {
 	return views
 }
 
-// TaskState is the state of the node's task without "TASK_", as the SDK shows it; "" for a pod that never ran.
+// TaskState is the state of the node's task without "TASK_", as the SDK shows it, with its words for a paused pod; "" for a pod that never ran.
 func (v NodeView) TaskState() string {
-	if v.Task == nil {
+	switch {
+	case v.Paused && v.Task != nil:
+		return "PAUSING"
+	case v.Paused:
+		return "PAUSED"
+	case v.Task == nil:
 		return ""
 	}
 	return strings.TrimPrefix(v.Task.State, "TASK_") // a state of a newer Mesos may have another form

@@ -40,7 +40,7 @@ type world struct {
 	calls       map[string]int      // gateway calls by operation key
 	mesosCalls  map[string]int
 	lostCalls   map[string]int // that many of a type do not arrive
-	dropDesired int // MESSAGEs to lose
+	dropDesired int            // MESSAGEs to lose
 	attached    map[string]string
 }
 

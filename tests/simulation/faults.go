@@ -76,7 +76,7 @@ func init() {
 		{"operation-not-done", 5, func(w *world, arg uint64) { w.gateway.fails(arg, false) }},
 		{"operation-done-answer-lost", 5, func(w *world, arg uint64) { w.gateway.fails(arg, true) }},
 		{"operator-commands-plan", 8, func(w *world, arg uint64) { w.commandPlan(arg) }},
-		{"operator-restarts-pod", 4, func(w *world, arg uint64) { w.commandPod(arg) }},
+		{"operator-commands-pod", 4, func(w *world, arg uint64) { w.commandPod(arg) }},
 	}
 }
 

@@ -38,11 +38,10 @@ func (w *world) commandPod(arg uint64) {
 	w.process.ask(func(core *scheduler.Core, now time.Time) {
 		if nodes := core.Nodes(); len(nodes) > 0 {
 			n := nodes[mix(arg)%uint64(len(nodes))]
-			if n.Task != nil {
-				w.watch.mayKill(n.Task.ID)
-			}
-			_, err := core.CommandPod(now, n.Pod)
-			w.say("operator: restarts pod %s of %s: %v", n.Pod, n.Name, err)
+			verb := []scheduler.Verb{scheduler.Restart, scheduler.Restart, scheduler.Replace, scheduler.Pause, scheduler.Resume}[mix(arg+1)%5]
+			w.watch.mayKill(n.Name, verb)
+			_, err := core.CommandPod(now, verb, n.Pod)
+			w.say("operator: %s pod %s of %s: %v", verb, n.Pod, n.Name, err)
 		}
 	})
 }
@@ -59,6 +58,12 @@ func (w *world) lookAgain() {
 // agree is the operator who takes everything back that was ordered, and says yes to what is proposed.
 func (w *world) agree() {
 	w.process.ask(func(core *scheduler.Core, now time.Time) {
+		for _, n := range core.Nodes() {
+			if n.Paused {
+				_, err := core.CommandPod(now, scheduler.Resume, n.Pod)
+				w.say("operator: resumes pod %s of %s: %v", n.Pod, n.Name, err)
+			}
+		}
 		for _, name := range core.Plans() {
 			for _, ph := range core.Plan(name).Phases {
 				for _, s := range ph.Steps {

@@ -40,9 +40,9 @@ const claimAge = 90 * time.Second
 // watch looks whether the invariants hold.
 type watch struct {
 	*world
-	killable map[string]bool // tasks that an operator wants killed
-	running  map[string]bool // operations of this process
-	done     map[string]bool // that it was told were done
+	killable map[string]scheduler.Verb // what an operator wants of pods that ends their tasks, by node
+	running  map[string]bool           // operations of this process
+	done     map[string]bool           // that it was told were done
 	statuses map[string]plan.Status
 	ahead    bool // an operation was done and the system not read since
 	excused  bool // an operator restarted something
@@ -53,14 +53,18 @@ type watch struct {
 }
 
 func newWatch(w *world) watch {
-	return watch{world: w, killable: map[string]bool{}, running: map[string]bool{}, done: map[string]bool{}, statuses: map[string]plan.Status{},
+	return watch{world: w, killable: map[string]scheduler.Verb{}, running: map[string]bool{}, done: map[string]bool{}, statuses: map[string]plan.Status{},
 		sent: map[string]int{}, before: map[string]inventory.Desired{}}
 }
 
 // restarted forgets what was true of the last process only.
 func (w *watch) restarted() { clear(w.running); clear(w.done) }
 
-func (w *watch) mayKill(task string) { w.killable[task] = true }
+func (w *watch) mayKill(node string, verb scheduler.Verb) {
+	if verb != scheduler.Resume {
+		w.killable[node] = verb
+	}
+}
 
 func (w *watch) commands(name string, verb scheduler.Verb, phase, step string) {
 	if verb != scheduler.Continue && verb != scheduler.Interrupt {
@@ -182,7 +186,7 @@ func (w *watch) calls(c *mesosscheduler.Call) {
 
 func (w *watch) kills(task string) {
 	for _, n := range w.process.core.Nodes() {
-		if n.Task != nil && n.Task.ID == task && !w.killable[task] {
+		if n.Task != nil && n.Task.ID == task && w.killable[n.Name] == "" {
 			w.fail("nothing-removed", "%s of %s is killed, and nobody said so", task, n.Name)
 		}
 	}
@@ -197,8 +201,8 @@ func (w *watch) launches(task string) {
 		if !n.Installed {
 			held = w.held(n.Plan, "install")
 		}
-		if held {
-			w.fail("interrupted-holds", "%s is launched", task)
+		if held || n.Paused {
+			w.fail("interrupted-holds", "%s is launched (paused: %v)", task, n.Paused)
 		}
 	}
 }
