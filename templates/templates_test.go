@@ -90,9 +90,9 @@ func serviceOf(o *options.Options) *spec.Service {
 		rexray = spec.REXRay{Mode: "off"}
 		phases = slices.Delete(slices.Clone(phases), 3, 4)
 	}
-	packages := o.Packages.ByComponent()
+	packages, signatures := o.Packages.ByComponent(), o.Packages.Signatures
 	if len(packages) == 0 {
-		packages = nil
+		packages, signatures = nil, ""
 	}
 	plan := spec.Plan{Strategy: "dependency", Phases: phases}
 	return &spec.Service{
@@ -101,7 +101,7 @@ func serviceOf(o *options.Options) *spec.Service {
 		ScaleIO: spec.ScaleIO{
 			System: spec.System{Name: o.System.Name, MDM: spec.MDM{Mode: "existing", Addresses: o.System.MDMs()}, Gateways: o.System.Gateways,
 				Credentials: spec.Credentials{User: o.System.User, SecretFile: o.System.Password.File}, APIVersion: o.System.APIVersion, TLS: o.System.TLS},
-			Pools: o.Pools, Devices: o.Devices, Packages: packages, REXRay: rexray, Network: o.Network, Reboot: o.Reboot,
+			Pools: o.Pools, Devices: o.Devices, Packages: packages, Signatures: signatures, REXRay: rexray, Network: o.Network, Reboot: o.Reboot,
 		},
 		Pods: map[string]spec.Pod{"node": {Count: "all", Placement: `[["hostname","UNIQUE"]]`,
 			Tasks: map[string]spec.Task{"agent": {Goal: "RUNNING", CPUs: o.Executor.CPUs, Memory: o.Executor.Memory}}}},

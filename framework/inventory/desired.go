@@ -9,10 +9,12 @@ type Desired struct {
 	Probe      uint64 `json:"probe"`      // a number not seen before asks for a fresh inventory and a full report
 
 	Packages []Package `json:"packages,omitempty"`
-	SDS      bool      `json:"sds"`            // the SDS service is to run
-	MDMs     []string  `json:"mdms,omitempty"` // the MDM addresses that the SDC registers with; empty: no SDC
-	Limits   Limits    `json:"limits"`
-	Claims   []Claim   `json:"claims,omitempty"` // devices about to be attached: check them once more and say so
+	// Signatures is what is asked of the signatures of rpm files: one of the constants below, "" as SignaturesCheck.
+	Signatures string   `json:"signatures,omitempty"`
+	SDS        bool     `json:"sds"`            // the SDS service is to run
+	MDMs       []string `json:"mdms,omitempty"` // the MDM addresses that the SDC registers with; empty: no SDC
+	Limits     Limits   `json:"limits"`
+	Claims     []Claim  `json:"claims,omitempty"` // devices about to be attached: check them once more and say so
 
 	REXRay       *rexray.Config `json:"rexray,omitempty"`        // nil: leave REX-Ray alone
 	REXRayBinary Binary         `json:"rexray_binary,omitempty"` // where it is, or where it comes from
@@ -20,6 +22,13 @@ type Desired struct {
 	AllowReboot bool              `json:"allow_reboot,omitempty"`
 	Secrets     map[string][]byte `json:"secrets,omitempty"` // by the names below, sealed (nacl anonymous box)
 }
+
+// What is asked of signatures.
+const (
+	SignaturesOff     = "off"
+	SignaturesCheck   = "check" // none may be wrong
+	SignaturesRequire = "require"
+)
 
 // Names of secrets in Desired.Secrets.
 const (

@@ -113,7 +113,11 @@ func packageStep(w Work, p inventory.Package) Step {
 			return w.packageInstalled(ctx, name, artifact)
 		},
 		Apply: func(ctx context.Context) (string, error) {
-			return fmt.Sprintf("installed %s %s", name, artifact.Version), w.install(ctx, p.Component, name, artifact)
+			signature, err := w.install(ctx, p.Component, name, artifact)
+			if signature != "" {
+				signature = ", " + signature
+			}
+			return fmt.Sprintf("installed %s %s%s", name, artifact.Version, signature), err
 		},
 	}
 }
@@ -162,17 +166,25 @@ func (w Work) secret(name string) (secret.Value, error) {
 	return w.Open(sealed)
 }
 
-func (w Work) install(ctx context.Context, component, name string, a inventory.Artifact) error {
+// install fetches, checks and installs a package, and says how it is signed.
+func (w Work) install(ctx context.Context, component, name string, a inventory.Artifact) (signature string, err error) {
 	if a.URL == "" {
-		return fault.New(fault.Invalid, "package "+name, "", "the options name no %s package of %s, and it is not installed", w.Family, component)
+		return "", fault.New(fault.Invalid, "package "+name, "", "the options name no %s package of %s, and it is not installed", w.Family, component)
 	}
 	environment, err := w.environment(component)
 	if err != nil {
-		return err
+		return "", err
 	}
-	file := path.Join(cacheDir, strings.ToLower(a.SHA256)+"."+w.Family)
-	if err := w.fetch(ctx, "package "+name+" "+a.Version, a, file, 0o600); err != nil {
-		return err
+	what, file := "package "+name+" "+a.Version, path.Join(cacheDir, strings.ToLower(a.SHA256)+"."+w.Family)
+	if err := w.fetch(ctx, what, a, file, 0o600); err != nil {
+		return "", err
+	}
+	signature, err = w.checkSignature(ctx, what, file)
+	if fault.KindOf(err) == fault.Denied {
+		return "", errors.Join(err, w.Host.Remove(file))
+	}
+	if err != nil {
+		return "", err
 	}
 	c := Command{Argv: []string{"dpkg", "-i", file}, Env: append(environment, quiet...)}
 	if w.Family == "rpm" {
@@ -183,9 +195,9 @@ func (w Work) install(ctx context.Context, component, name string, a inventory.A
 		return err
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
-	return w.Host.Remove(file)
+	return signature, w.Host.Remove(file)
 }
 
 // Marks of a reboot that is needed. The distribution's own is there as well when it was an update of the distribution that wants it, which

@@ -207,3 +207,31 @@ func TestAptIsRepairedOnce(t *testing.T) {
 		t.Error(ran)
 	}
 }
+
+func TestARequiredSignatureIsChecked(t *testing.T) {
+	for signed, want := range map[string]struct{ check, require string }{
+		"":        {"installed EMC-ScaleIO-lia 3.6-700.103, not signed", "it is not signed, and options require it"},
+		"known":   {"installed EMC-ScaleIO-lia 3.6-700.103, signed by key b52b91ac", "installed EMC-ScaleIO-lia 3.6-700.103, signed by key b52b91ac"},
+		"unknown": {"installed EMC-ScaleIO-lia 3.6-700.103, signed by key 0badc0de, which rpm does not know here", "signed by key 0badc0de, which this node's rpm does not know"},
+	} {
+		for mode, want := range map[string]string{inventory.SignaturesCheck: want.check, inventory.SignaturesRequire: want.require, "": want.check,
+			inventory.SignaturesOff: "installed EMC-ScaleIO-lia 3.6-700.103"} {
+			m := newMachine(t, "rpm")
+			p := host.Component("lia", version, "rpm")
+			p.Signed = signed
+			m.files["/lia"] = p.Bytes()
+			d := m.desired(t)
+			d.Signatures = mode
+			s := step(t, m.converge(t, d), "package-lia")
+			if !strings.Contains(s.Message, want) || (s.State == inventory.Done) != strings.HasPrefix(want, "installed") {
+				t.Errorf("%q, %q: %+v", signed, mode, s)
+			}
+			if s.State == inventory.Done {
+				continue
+			}
+			if left, _ := m.Glob("/var/cache/scaleio-framework/*"); len(left) > 0 || m.lab.Installed()["EMC-ScaleIO-lia"] != "" || s.Kind != fault.Denied {
+				t.Errorf("%q, %q: %+v, left %v, installed %v", signed, mode, s, left, m.lab.Installed())
+			}
+		}
+	}
+}

@@ -124,6 +124,21 @@ func hidden(field *secret.Value) value {
 	}}
 }
 
+// account is the document of a service account, or the path of its file: DC/OS' packages hand over either by one variable.
+func account(field *Secret) value {
+	return value{kind: "secret JSON, or a path", field: field, secret: true, set: func(text string) string {
+		if text = strings.TrimSpace(text); strings.HasPrefix(text, "{") {
+			field.Value = secret.New(text)
+			return ""
+		}
+		field.File = strings.TrimPrefix(text, "file://")
+		if spec.CheckText(field.File) != "" { // which would show it
+			return "expected the JSON of a service account, or the path of its file"
+		}
+		return ""
+	}}
+}
+
 func anyText[T ~string](field *T) value { return words(field, "text", spec.CheckText) }
 
 func user(field *string) value { return words(field, "name of a user", spec.CheckUser) }

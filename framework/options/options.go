@@ -46,6 +46,8 @@ type Mesos struct {
 	Masters   []string // "host:port" or "http(s)://host:port[/path]"
 	Principal string
 	Secret    Secret // of Principal; may be absent
+	Account   Secret // the document of a DC/OS service account, instead of Secret; may be absent
+	CAFile    string // who signed the masters' certificates and the login's; "": whom the machine trusts
 }
 
 // API is where the scheduler's HTTP API listens.
@@ -53,6 +55,11 @@ type API struct {
 	Bind    string // address to listen on; "": all
 	Port    int    // 0: any free one
 	Address string // address or name that agents reach this scheduler by; "": that of the connection to the master
+
+	Token    Secret // of whoever changes anything; may be absent
+	Insecure bool   // Token may be absent on a public address too
+	CertFile string // "": no TLS
+	KeyFile  string
 }
 
 // Executor is the program that runs on every node.
@@ -85,7 +92,10 @@ func (s System) MDMs() []string {
 }
 
 // Packages are where the ScaleIO components come from.
-type Packages struct{ SDS, SDC, LIA spec.Package }
+type Packages struct {
+	SDS, SDC, LIA spec.Package
+	Signatures    string // one of spec.Signatures
+}
 
 // ByComponent gives the packages that were named.
 func (p Packages) ByComponent() map[string]spec.Package {
@@ -107,33 +117,52 @@ type Secret struct {
 // Given says whether the operator named it at all.
 func (s Secret) Given() bool { return s.File != "" || !s.Value.Empty() }
 
-// maxSecret bounds the file of a secret, in bytes.
-const maxSecret = 4096
+// Bounds of a secret's file, in bytes.
+const (
+	maxSecret   = 4 << 10
+	maxDocument = 32 << 10
+)
 
 // Read gives the secret. One line break at the end of a file does not belong to it. An error never shows any of it.
 func (s Secret) Read() (secret.Value, error) {
 	if s.File == "" {
 		return s.Value, nil
 	}
-	text, err := readSecret(s.File)
+	text, err := readSecret(s.File, maxSecret)
 	if err != nil {
-		return secret.Value{}, fault.New(fault.Invalid, "secret file "+s.File, "", "%w", err)
+		return secret.Value{}, s.wrong("%w", err)
 	}
 	text = strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
 	if wrong := checkSecret(text); wrong != "" {
-		return secret.Value{}, fault.New(fault.Invalid, "secret file "+s.File, "", "%s", wrong)
+		return secret.Value{}, s.wrong("%s", wrong)
 	}
 	return secret.New(text), nil
 }
 
-func readSecret(path string) (string, error) {
+// ReadDocument gives a secret of many lines, as it stands in its file.
+func (s Secret) ReadDocument() (secret.Value, error) {
+	if s.File == "" {
+		return s.Value, nil
+	}
+	text, err := readSecret(s.File, maxDocument)
+	if err != nil {
+		return secret.Value{}, s.wrong("%w", err)
+	}
+	return secret.New(text), nil
+}
+
+func (s Secret) wrong(format string, args ...any) error {
+	return fault.New(fault.Invalid, "secret file "+s.File, "", format, args...)
+}
+
+func readSecret(path string, most int64) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
-	if err == nil && len(data) > maxSecret {
+	data, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(data)) > most {
 		err = errors.New("is too big to be a secret")
 	}
 	return string(data), err

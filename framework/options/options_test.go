@@ -68,6 +68,7 @@ func TestTheLeastAndItsDefaults(t *testing.T) {
 		Pools:           spec.Pools{Mode: spec.Imperative, Onboarding: spec.Propose, Default: spec.Pool{ProtectionDomain: "default", StoragePool: "default"}},
 		Devices:         spec.Devices{MinSize: 100 << 30},
 		REXRay:          spec.REXRay{Mode: "own", Preempt: true, Size: 16, FSType: "ext4", FileMode: "0777", Binary: "/opt/mesosphere/bin/rexray"},
+		Packages:        options.Packages{Signatures: "check"},
 		InstallParallel: 32, REXRayParallel: 8,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -93,7 +94,8 @@ func TestEverythingSaid(t *testing.T) {
 		"-scaleio.ubuntu14.sds.version=3.6-700.103", "-scaleio.centos7.lia.url=file:///lia.rpm", "-scaleio.rhel7.lia.sha256=" + sum,
 		"-scaleio.centos7.lia.version=3.6-700.103", "-rexray.mode=own", "-rexray.default_pool=pd/sp", "-rexray.url=https://x/rexray",
 		"-rexray.sha256=" + sum, "-rexray.size=32", "-rexray.fs_type=xfs", "-rexray.file_mode=0770", "-rexray.thick=TRUE", "-rexray.preempt=false",
-		"-rexray.parallel=3",
+		"-rexray.parallel=3", "-mesos.ca_file=dcos.pem", "-api.token.file=secrets/api", "-api.tls.cert_file=c.pem", "-api.tls.key_file=k.pem",
+		"-packages.rpm_signatures=require",
 	}, "LIA_TOKEN=tok", "ROLE=loses", "HOSTNAME=loses")
 	if got.System.LIAToken.Value.Reveal() != "tok" {
 		t.Error("the LIA token is lost")
@@ -104,8 +106,8 @@ func TestEverythingSaid(t *testing.T) {
 		LogLevel: "debug",
 		Service:  options.Service{Name: "/prod/scaleio", Role: "prod/scaleio", User: "vagrant", Hostname: "s.example"},
 		Mesos: options.Mesos{Masters: []string{"10.0.0.1:5050", "http://10.0.0.2:5051/api/v1/scheduler", "https://m3:5050"},
-			Principal: "scaleio-principal", Secret: options.Secret{File: "secrets/m"}},
-		API:      options.API{Address: "10.9.9.9", Bind: "::1"},
+			Principal: "scaleio-principal", Secret: options.Secret{File: "secrets/m"}, CAFile: "dcos.pem"},
+		API:      options.API{Address: "10.9.9.9", Bind: "::1", Token: options.Secret{File: "secrets/api"}, CertFile: "c.pem", KeyFile: "k.pem"},
 		Executor: options.Executor{URL: "https://x/e", SHA256: sum, CPUs: .5, Memory: 512, HostRoot: "/lab/{hostname}"},
 		Store:    options.Store{Type: "bolt", Place: "/srv/a b.db"},
 		System: options.System{Name: "sys", User: "me", APIVersion: "3.6", Primary: "10.0.0.10", Secondaries: []string{"b", "c"},
@@ -113,7 +115,7 @@ func TestEverythingSaid(t *testing.T) {
 			TLS: spec.TLS{CAFile: "ca.pem", SHA256: sum}},
 		Pools:    spec.Pools{Mode: spec.Global, Onboarding: spec.Auto, FaultSetBy: "@zone", Default: spec.Pool{ProtectionDomain: "pd", StoragePool: "sp"}},
 		Devices:  spec.Devices{MinSize: 1e12, MaxSize: 2 << 40, Exclude: []string{"/dev/sd?", "/dev/disk/by-id/usb-*"}, AllowLoop: true},
-		Packages: options.Packages{SDS: spec.Package{Deb: artifact("http://x/sds.deb")}, LIA: spec.Package{RPM: artifact("file:///lia.rpm")}},
+		Packages: options.Packages{SDS: spec.Package{Deb: artifact("http://x/sds.deb")}, LIA: spec.Package{RPM: artifact("file:///lia.rpm")}, Signatures: "require"},
 		REXRay: spec.REXRay{Mode: "own", DefaultPool: "pd/sp", Size: 32, FSType: "xfs", FileMode: "0770", Thick: true,
 			Artifact: spec.Artifact{URL: "https://x/rexray", SHA256: sum}},
 		Network: "10.0.0.0/8", Reboot: true, InstallParallel: 1, REXRayParallel: 3,
@@ -204,11 +206,18 @@ func TestNoPasswordOnTheCommandLine(t *testing.T) {
 		{"-scaleio.pasword", "hunter2"}, {"-scaleio.pasword=hunter2"}, {"-aws.secretkey", "hunter2"}, {"-scaleio.lia.token=hunter2"},
 		{"-mesos.secret", "hunter2"}, {"hunter2"}, {"-uri=http://me:hunter2@m:5050"}, {"-uri=me:hunter2@m:5050"},
 		{"-scaleio.preconfig.gateway=https://me:hunter2@gw"}, {"-executor.url=https://me:hunter2@x/e"}, {"-executor.url=https://me:hunter2@x:y/e"},
-		{"-rexray.url=me:hunter2@x/e"},
+		{"-rexray.url=me:hunter2@x/e"}, {"-api.token", "hunter2"}, {"-api.token=hunter2"}, {"-mesos.service_account", `{"private_key": "hunter2"}`},
 	} {
 		for _, line := range complaints(t, args, least...) {
 			if strings.Contains(line, "hunter2") {
 				t.Errorf("%q: the error shows it: %s", args, line)
+			}
+		}
+	}
+	for _, env := range []string{"API_TOKEN=hunter2\x01", "DCOS_SERVICE_ACCOUNT_CREDENTIAL=hunter2\x01"} {
+		for _, line := range complaints(t, nil, append(slices.Clone(least), env)...) {
+			if strings.Contains(line, "hunter2") {
+				t.Errorf("%q shows it: %s", env, line)
 			}
 		}
 	}
@@ -234,7 +243,7 @@ func TestNothingPrintsAPassword(t *testing.T) {
 			}
 		}
 	}
-	if diff := cmp.Diff([]string{"MESOS_SECRET", "ADMIN_PASSWORD", "LIA_TOKEN"}, options.SecretVariables()); diff != "" {
+	if diff := cmp.Diff([]string{"MESOS_SECRET", "DCOS_SERVICE_ACCOUNT_CREDENTIAL", "API_TOKEN", "STORE_SECRET", "ADMIN_PASSWORD", "LIA_TOKEN"}, options.SecretVariables()); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -488,5 +497,43 @@ func TestTheDocumentIsTheTable(t *testing.T) {
 	}
 	if got, err := os.ReadFile(path); err != nil || string(got) != want {
 		t.Errorf("docs/options.md is not what the table says (%v): go test ./framework/options -update", err)
+	}
+}
+
+func TestAServiceAccountIsADocumentOrItsPath(t *testing.T) {
+	const document = "{\n  \"uid\": \"hunter2\"\n}\n"
+	path := filepath.Join(t.TempDir(), "account.json")
+	if err := os.WriteFile(path, []byte(document), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, env := range []string{"DCOS_SERVICE_ACCOUNT_CREDENTIAL=" + document, "DCOS_SERVICE_ACCOUNT_CREDENTIAL=" + path,
+		"DCOS_SERVICE_ACCOUNT_CREDENTIAL=file://" + path, "SERVICE_ACCOUNT_FILE=" + path} {
+		got, err := parse(t, nil, env).Mesos.Account.ReadDocument()
+		if err != nil || strings.TrimSpace(got.Reveal()) != strings.TrimSpace(document) {
+			t.Errorf("%s: %q, %v", env, got.Reveal(), err)
+		}
+	}
+	if !slices.Contains(options.SecretVariables(), "DCOS_SERVICE_ACCOUNT_CREDENTIAL") || !slices.Contains(options.SecretVariables(), "API_TOKEN") {
+		t.Error("children inherit it:", options.SecretVariables())
+	}
+	if err := os.WriteFile(path, []byte(strings.Repeat("hunter2", 10000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (options.Secret{File: path}).ReadDocument(); err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "too big") {
+		t.Error(err)
+	}
+}
+
+func TestSecurityOptionsThatExcludeEachOther(t *testing.T) {
+	got := complaints(t, []string{"-api.insecure", "-api.tls.key_file=k", "-packages.rpm_signatures=maybe"},
+		append(slices.Clone(least), "API_TOKEN=t", "MESOS_SECRET=s", "SERVICE_ACCOUNT_FILE=f", "FRAMEWORK_PRINCIPAL=p")...)
+	want := []string{
+		"-api.tls: needs both a certificate and its key: expected api.tls.cert_file and api.tls.key_file",
+		`-packages.rpm_signatures: "maybe": expected check, require or off`,
+		"API_TOKEN: and -api.insecure exclude each other: expected one of them",
+		"SERVICE_ACCOUNT_FILE: and MESOS_SECRET exclude each other: expected one of them",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -187,6 +187,15 @@ func (p *parser) together() {
 	p.atMostOne("gateway.insecure", "gateway.ca_file")
 	p.atMostOne("gateway.insecure", "gateway.sha256")
 	p.atMostOne("executor.altpath", "executor.url")
+	p.atMostOne("api.insecure", "api.token")
+	p.atMostOne("api.insecure", "api.token.file")
+	for _, secret := range []string{"mesos.secret", "mesos.secret.file"} {
+		p.atMostOne(secret, "mesos.service_account")
+		p.atMostOne(secret, "mesos.service_account.file")
+	}
+	if p.has("api.tls.cert_file") != p.has("api.tls.key_file") {
+		p.problems.Add("-api.tls", "needs both a certificate and its key: expected api.tls.cert_file and api.tls.key_file")
+	}
 	if !p.options.System.Password.Given() {
 		p.problems.Add("-scaleio.password", "is missing: set ADMIN_PASSWORD or -scaleio.password.file")
 	}

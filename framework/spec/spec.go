@@ -22,7 +22,9 @@ type ScaleIO struct {
 	Pools    Pools              `json:"pools"`
 	Devices  Devices            `json:"devices"`
 	Packages map[string]Package `json:"packages,omitempty"` // by component: sds, sdc, lia
-	REXRay   REXRay             `json:"rexray"`
+	// Signatures is what is asked of the signatures of rpm files, one of Signatures; empty: check.
+	Signatures string `json:"rpm-signatures,omitempty"`
+	REXRay     REXRay `json:"rexray"`
 	// Network limits the addresses that an SDS is given to this CIDR; empty: the node's first global address.
 	Network string `json:"network,omitempty"`
 	Reboot  bool   `json:"reboot,omitempty"` // nodes may reboot themselves when a package needs it

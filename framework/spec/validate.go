@@ -34,7 +34,7 @@ var Rules = []Rule{
 	{"tls", "the gateway's certificate is checked in one way, or not at all", checkTLS},
 	{"pools", "pool mode, default pool, onboarding and the source of fault sets are known", checkPools},
 	{"devices", "device sizes and patterns make sense", checkDevices},
-	{"packages", "every package has URL, checksum and version", checkPackages},
+	{"packages", "every package has URL, checksum and version, and what is asked of signatures is known", checkPackages},
 	{"rexray", "REX-Ray's volumes are what ScaleIO and the agents can make", checkREXRay},
 	{"network", "the network of the data servers is a CIDR", checkNetwork},
 	{"pods", "there is one pod, node, on every agent, with one task, agent, that keeps running", checkPods},
@@ -151,7 +151,16 @@ func checkDevices(s *Service, wrong add) {
 // Components are what a node may be given a package of.
 var Components = []string{"sds", "sdc", "lia"}
 
+// Signatures is what may be asked of the signatures of rpm files: no wrong one, one by a known key, nothing.
+var Signatures = []string{SignaturesCheck, "require", "off"}
+
+// SignaturesCheck is what an empty text means.
+const SignaturesCheck = "check"
+
 func checkPackages(s *Service, wrong add) {
+	if s.ScaleIO.Signatures != "" {
+		wrong("scaleio.rpm-signatures", CheckOneOf(s.ScaleIO.Signatures, Signatures...))
+	}
 	for _, component := range slices.Sorted(maps.Keys(s.ScaleIO.Packages)) {
 		at := "scaleio.packages." + component
 		wrong(at, CheckOneOf(component, Components...))

@@ -14,6 +14,7 @@ type Package struct {
 	Family    string // deb or rpm
 	Component string // sds, sdc, lia
 	Needs     []string
+	Signed    string // rpm: by a key that rpm knows ("known") or does not ("unknown"); empty: not signed
 }
 
 const packageMagic = "!<emulated package>"
@@ -41,8 +42,8 @@ func (p Package) FileName() string {
 
 // Bytes is the file.
 func (p Package) Bytes() []byte {
-	return fmt.Appendf(nil, "%s\nName: %s\nVersion: %s\nFamily: %s\nComponent: %s\nNeeds: %s\n",
-		packageMagic, p.Name, p.Version, p.Family, p.Component, strings.Join(p.Needs, " "))
+	return fmt.Appendf(nil, "%s\nName: %s\nVersion: %s\nFamily: %s\nComponent: %s\nNeeds: %s\nSigned: %s\n",
+		packageMagic, p.Name, p.Version, p.Family, p.Component, strings.Join(p.Needs, " "), p.Signed)
 }
 
 // ParsePackage reads what Bytes wrote.
@@ -63,6 +64,8 @@ func ParsePackage(data []byte) (Package, error) {
 			p.Family = value
 		case "Component":
 			p.Component = value
+		case "Signed":
+			p.Signed = value
 		case "Needs":
 			p.Needs = strings.Fields(value)
 		}
