@@ -82,6 +82,9 @@ func NewDriver(core *Core, edges Edges) *Driver {
 // Run goes on until ctx ends (nil) or something final happens: the framework was removed, another scheduler took its place, the store
 // failed. All goroutines have ended when it returns.
 func (d *Driver) Run(ctx context.Context) error {
+	if err := d.core.Over(); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait()

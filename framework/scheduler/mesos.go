@@ -9,7 +9,6 @@ import (
 	mesosscheduler "github.com/mesos/mesos-go/api/v1/lib/scheduler"
 	"github.com/mesos/mesos-go/api/v1/lib/scheduler/calls"
 
-	"github.com/dcos-scaleio/scaleio/framework/fault"
 	"github.com/dcos-scaleio/scaleio/framework/inventory"
 )
 
@@ -63,7 +62,7 @@ func (c *Core) mesosEvent(e *mesosscheduler.Event) {
 			c.agentGone(f.AgentID.Value)
 		}
 	case mesosscheduler.Event_ERROR:
-		c.stop = fault.New(fault.Denied, "framework "+c.cfg.Spec.Name, "stay subscribed", "Mesos ended the subscription: %s", e.GetError().GetMessage())
+		c.onError(e.GetError().GetMessage())
 	default: // heartbeats, inverse offers, and what newer versions say
 	}
 }

@@ -268,12 +268,12 @@ func (c *Core) setRecovery(n *Node) {
 
 // forgetForced drops an operator's word that a recovery counts as complete: it was given for that one, not for those to come.
 func (c *Core) forgetForced(n *Node) {
-	ph := c.recovery.Phases[0]
-	if s := ph.Step(n.Name); s == nil || !s.Forced() {
-		return
+	for _, ph := range c.recovery.Phases {
+		if s := ph.Step(n.Name); s != nil && s.Forced() {
+			ph.RemoveStep(n.Name)
+			c.decide(c.recovery)
+		}
 	}
-	ph.RemoveStep(n.Name)
-	c.decide(c.recovery)
 }
 
 // launchStatus says where the launch of a node's executor stands.

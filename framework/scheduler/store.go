@@ -23,7 +23,8 @@ const (
 )
 
 type frameworkRecord struct {
-	ID string `json:"id"`
+	ID      string `json:"id"`
+	Removed string `json:"removed,omitempty"` // what Mesos said when it had removed the framework: the id is of no use any more
 }
 
 // put has a value stored by the next Ready; the last one of a key counts.
@@ -80,6 +81,9 @@ func (c *Core) restore(key string, value []byte) error {
 		var r frameworkRecord
 		err := json.Unmarshal(value, &r)
 		c.frameworkID = r.ID
+		if r.Removed != "" {
+			c.stop = c.removed(r.Removed)
+		}
 		return err
 	case key == keyDeployment:
 		return json.Unmarshal(value, &c.deployment)

@@ -48,6 +48,41 @@ var mesosStories = map[string]func(w *world, words []string) string{
 		w.lostCalls[words[0]] = n
 		return ""
 	},
+	// framework-removed: by Mesos, with its executors. The scheduler says why it ends.
+	"framework-removed": func(w *world, _ []string) string {
+		for _, h := range w.hosts {
+			h.task = nil
+		}
+		w.event(&mesosscheduler.Event{Type: mesosscheduler.Event_ERROR, Error: &mesosscheduler.Event_Error{Message: "Framework has been removed"}})
+		w.run()
+		return w.core.Over().Error()
+	},
+	// scheduler-start [reset]: what a start of the scheduler says, or that it runs.
+	"scheduler-start": func(w *world, words []string) string {
+		if len(words) > 0 {
+			writes, err := ResetFramework(w.store)
+			if err != nil {
+				return err.Error()
+			}
+			for _, write := range writes {
+				if w.store[write.Key] = write.Value; write.Value == nil {
+					delete(w.store, write.Key)
+				}
+			}
+		}
+		core, err := New(w.cfg)
+		if err == nil {
+			err = core.Restore(w.store)
+		}
+		if err == nil {
+			err = core.Over()
+		}
+		if err != nil {
+			return err.Error()
+		}
+		w.start()
+		return "runs"
+	},
 	// pod VERB NAME: a command of the operator.
 	"pod": func(w *world, words []string) string {
 		tasks, err := w.core.CommandPod(w.now, Verb(words[0]), words[1])

@@ -92,6 +92,7 @@ type NodeView struct {
 	Steps      []inventory.Step   `json:"steps,omitempty"`
 	Warnings   []string           `json:"warnings,omitempty"`
 	Devices    []inventory.Device `json:"devices,omitempty"`
+	Replace    Replacement        `json:"replace,omitempty"`
 	Paused     bool               `json:"paused,omitempty"`
 	Trouble    string             `json:"trouble,omitempty"`
 }
@@ -102,7 +103,7 @@ func (c *Core) Nodes() []NodeView {
 	for _, n := range c.order {
 		v := NodeView{
 			Name: n.Name, Pod: n.Pod(), Agent: n.Agent, Plan: c.planOf(n).Name, Installed: n.Installed, Serves: n.Serves, Drivers: drivers(n),
-			Trouble: n.trouble(c.now), Paused: n.Paused,
+			Trouble: n.trouble(c.now), Paused: n.Paused, Replace: n.Replace,
 		}
 		if n.Task != nil {
 			task := *n.Task

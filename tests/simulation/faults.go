@@ -63,6 +63,7 @@ func init() {
 		{"operator-stream-breaks", 4, func(w *world, _ uint64) { w.master.breakOperator() }},
 		{"operator-stream-denied", 1, func(w *world, _ uint64) { w.master.hidden = true; w.master.breakOperator() }},
 		{"master-fails-over", 5, func(w *world, arg uint64) { w.master.failOver(arg%3 == 0) }},
+		{"framework-removed", 1, func(w *world, _ uint64) { w.master.removeFramework() }},
 		{"offers-rescinded", 4, func(w *world, _ uint64) { w.master.rescind(""); w.master.allocate() }},
 		{"failure-event", 1, onHost(func(h *host, _ uint64) { h.master.failed(h.id, "another-executor") })},
 		{"scheduler-crash", 12, func(w *world, arg uint64) { w.process.crashSoon(arg) }},

@@ -19,6 +19,7 @@ type master struct {
 	up        bool
 	inMemory  bool // its registry: agents are forgotten with it
 	framework string
+	removed   int // frameworks that were
 	streams   int
 	stream    int           // of the framework; 0: disconnected
 	arrival   time.Duration // of the last event on it
@@ -117,8 +118,12 @@ func (m *master) subscribe(call *mesosscheduler.Call) int {
 	if !m.up {
 		return 0
 	}
-	if id := call.Subscribe.FrameworkInfo.GetID().GetValue(); id != "" {
-		m.framework = id
+	id := call.Subscribe.FrameworkInfo.GetID().GetValue()
+	if id != "" && id != m.framework {
+		m.streams++
+		m.stream, m.arrival = m.streams, m.now
+		m.end()
+		return m.stream
 	}
 	m.streams++
 	m.stream, m.arrival, m.suppressed = m.streams, m.now, false
@@ -132,6 +137,28 @@ func (m *master) subscribe(call *mesosscheduler.Call) int {
 	}
 	m.allocate()
 	return m.stream
+}
+
+// removeFramework is what follows the failover timeout, or a teardown: its executors end, and nobody tells it.
+func (m *master) removeFramework() {
+	if !m.up {
+		return
+	}
+	m.say("the framework %s is removed", m.framework)
+	clear(m.tasks)
+	clear(m.offers)
+	for _, h := range m.hosts {
+		h.vanish() // one that is away ends its executor when it is back
+	}
+	m.removed++
+	m.framework = fmt.Sprintf("framework-%04d", m.removed+1)
+	m.end()
+}
+
+// end tells a framework that was removed, and hangs up.
+func (m *master) end() {
+	message := "Framework has been removed"
+	m.event(&mesosscheduler.Event{Type: mesosscheduler.Event_ERROR, Error: &mesosscheduler.Event_Error{Message: message}})
 }
 
 // event goes out on the framework's stream.

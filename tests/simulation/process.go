@@ -3,6 +3,7 @@ package simulation
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	mesosscheduler "github.com/mesos/mesos-go/api/v1/lib/scheduler"
@@ -55,6 +56,7 @@ func (p *process) stored() map[string][]byte {
 
 // start makes a scheduler of what the store holds, as after a kill -9.
 func (p *process) start() {
+	p.reset()
 	core, err := scheduler.New(p.cfg)
 	if err == nil {
 		err = core.Restore(p.stored())
@@ -71,6 +73,30 @@ func (p *process) start() {
 	p.watch.restarted()
 	p.subscribe()
 	p.listAgents()
+}
+
+// reset is the operator who reads that the framework was removed, and does what is said there.
+func (p *process) reset() {
+	stored := p.stored()
+	if !strings.Contains(string(stored["framework"]), `"removed":"`) {
+		return
+	}
+	core, err := scheduler.New(p.cfg)
+	if err == nil {
+		err = core.Restore(stored)
+	}
+	if err != nil || core.Over() == nil {
+		p.fail("framework-id", "a removed framework would be used again (%v)", err)
+		return
+	}
+	writes, err := scheduler.ResetFramework(stored)
+	if err == nil {
+		err = p.store.(*faultyStore).Store.Commit(context.Background(), writes...)
+	}
+	if err != nil {
+		p.fail("framework-id", "the framework cannot be reset: %v", err)
+	}
+	p.say("operator: starts with -reset-framework")
 }
 
 // die ends the process; calls that are on their way may still arrive.
@@ -161,10 +187,6 @@ func (p *process) flush() {
 	}
 	r := p.core.Ready(p.wall())
 	p.watch.ready(r)
-	if r.Stop != nil {
-		p.die("because " + r.Stop.Error())
-		return
-	}
 	if c := p.crash; c != nil && c.before {
 		p.die("before it stores")
 		return
@@ -177,6 +199,10 @@ func (p *process) flush() {
 			p.die("because the store failed: " + err.Error())
 			return
 		}
+	}
+	if r.Stop != nil {
+		p.die("because " + r.Stop.Error())
+		return
 	}
 	p.watch.durable()
 	p.send(r)

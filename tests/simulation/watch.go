@@ -25,6 +25,7 @@ var Invariants = map[string]string{
 	"nothing-removed":         "No task is killed, and nothing is taken away from a node, without a command.",
 	"plan-moves":              "What is installed or served stays COMPLETE until an operator restarts it; the service's deployment, too.",
 	"interrupted-holds":       "An interrupted plan or phase begins nothing.",
+	"one-replaced":            "At most one node is being replaced.",
 	"store-is-all":            "A core made of the store alone stands where the core stands.",
 	"no-secret":               "No secret is stored or sent in the clear.",
 	"framework-id":            "The framework id that was stored is the one that is used.",
@@ -234,6 +235,15 @@ func (w *watch) moves() {
 		}
 	}
 	w.excused = false
+	replaced := 0
+	for _, n := range w.process.core.Nodes() {
+		if n.Replace == scheduler.ReplaceBegun {
+			replaced++
+		}
+	}
+	if replaced > 1 {
+		w.fail("one-replaced", "%d nodes are being replaced", replaced)
+	}
 }
 
 // rested looks at what was sent while nothing was to be done.
