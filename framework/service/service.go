@@ -2,23 +2,13 @@ package service
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"net"
-	"net/http"
-	"net/url"
 	"os"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/dcos-scaleio/scaleio/framework/api"
 	"github.com/dcos-scaleio/scaleio/framework/fault"
 	"github.com/dcos-scaleio/scaleio/framework/gateway"
 	"github.com/dcos-scaleio/scaleio/framework/inventory"
@@ -28,14 +18,10 @@ import (
 	"github.com/dcos-scaleio/scaleio/framework/secret"
 	"github.com/dcos-scaleio/scaleio/framework/spec"
 	"github.com/dcos-scaleio/scaleio/framework/state"
-	"github.com/dcos-scaleio/scaleio/framework/version"
 )
 
 // failoverTimeout is how long Mesos keeps our executors while no scheduler is there (design §5.6).
 const failoverTimeout = 14 * 24 * time.Hour
-
-// executorFile is the executor's name as an artifact, and beside the scheduler's own program.
-const executorFile = "scaleio-executor"
 
 // Run serves until ctx ends (nil) or something final happens.
 func Run(ctx context.Context, o *options.Options, s *spec.Service, log *slog.Logger) error {
@@ -79,7 +65,11 @@ func Run(ctx context.Context, o *options.Options, s *spec.Service, log *slog.Log
 
 // restore makes a core of what the store holds, and keeps the specification that it runs with.
 func restore(ctx context.Context, o *options.Options, s *spec.Service, store state.Store, listener net.Listener) (*scheduler.Core, map[string]string, error) {
-	executor, artifacts, err := executorOf(o, listener)
+	address, err := reachable(ctx, o, listener)
+	if err != nil && o.Executor.URL == "" { // agents could not fetch the executor
+		return nil, nil, err
+	}
+	executor, artifacts, err := executorOf(o, address)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -89,7 +79,7 @@ func restore(ctx context.Context, o *options.Options, s *spec.Service, store sta
 			return nil, nil, fault.New(fault.Invalid, "scheduler", "find its hostname", "%w; give it by -hostname", err)
 		}
 	}
-	core, err := scheduler.New(scheduler.Config{Spec: s, Hostname: hostname, FailoverTimeout: failoverTimeout, Executor: executor})
+	core, err := scheduler.New(scheduler.Config{Spec: s, Hostname: hostname, WebUI: page(address), FailoverTimeout: failoverTimeout, Executor: executor})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -151,95 +141,3 @@ func connect(o *options.Options, s *spec.Service, core *scheduler.Core, store st
 func mesosSecret(o *options.Options) (string, error) { return reveal(o.Mesos.Secret.Read()) }
 
 func reveal(v secret.Value, err error) (string, error) { return v.Reveal(), err }
-
-// serve runs the API and the driver until the driver ends.
-func serve(ctx context.Context, driver *scheduler.Driver, listener net.Listener, artifacts map[string]string, log *slog.Logger) error {
-	server := &http.Server{
-		Handler: api.Handler(api.Config{
-			Scheduler: driver, Registry: driver.Metrics.Registry, Version: version.Version, Artifacts: artifacts,
-		}),
-		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 5 * time.Minute, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			cancel(fault.New(fault.Internal, "API", "serve", "%w", err))
-		}
-	}()
-	log.Info("scheduler runs", "version", version.Version, "api", listener.Addr().String())
-	err := driver.Run(ctx)
-	server.Close()
-	<-served
-	if err == nil && !errors.Is(context.Cause(ctx), context.Canceled) {
-		err = context.Cause(ctx)
-	}
-	cancel(nil)
-	return err
-}
-
-// executorOf says what agents fetch and run: the operator's URL, or the program beside ours, served by us.
-func executorOf(o *options.Options, listener net.Listener) (scheduler.Executor, map[string]string, error) {
-	executor := scheduler.Executor{URL: o.Executor.URL, SHA256: o.Executor.SHA256, HostRoot: o.Executor.HostRoot}
-	if executor.URL != "" {
-		return executor, nil, nil
-	}
-	path := o.Executor.Path
-	if path == "" {
-		own, err := os.Executable()
-		if err != nil {
-			return executor, nil, fault.New(fault.Internal, "executor", "find it", "%w; name it by executor.altpath", err)
-		}
-		path = filepath.Join(filepath.Dir(own), executorFile)
-	}
-	sum, err := checksum(path)
-	if err != nil {
-		return executor, nil, fault.New(fault.Invalid, "executor "+path, "read it", "%w; put it there, or name it by executor.altpath or executor.url", err)
-	}
-	address, err := reachable(o, listener)
-	if err != nil {
-		return executor, nil, err
-	}
-	executor.URL, executor.SHA256 = "http://"+address+"/artifacts/"+executorFile, sum
-	return executor, map[string]string{executorFile: path}, nil
-}
-
-func checksum(path string) (string, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, file); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
-}
-
-// reachable is the address that agents reach us by: as given, or that of this machine towards the first master.
-func reachable(o *options.Options, listener net.Listener) (string, error) {
-	port := strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
-	if o.API.Address != "" {
-		return net.JoinHostPort(o.API.Address, port), nil
-	}
-	master := o.Mesos.Masters[0]
-	if u, err := url.Parse(master); err == nil && u.Host != "" && strings.Contains(master, "://") {
-		master = u.Host
-	}
-	conn, err := net.Dial("udp", withPort(master)) // sends nothing; the kernel picks the way
-	if err != nil {
-		return "", fault.New(fault.Invalid, "API", "find the address that agents reach it by", "%w; give it by rest.address", err)
-	}
-	defer conn.Close()
-	return net.JoinHostPort(conn.LocalAddr().(*net.UDPAddr).IP.String(), port), nil
-}
-
-func withPort(host string) string {
-	if _, _, err := net.SplitHostPort(host); err == nil {
-		return host
-	}
-	return net.JoinHostPort(host, fmt.Sprint(5050))
-}
