@@ -150,7 +150,12 @@ func (m *Master) Handler() http.Handler {
 	if m.leader == nil {
 		m.leader = f
 	}
-	return f.server
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		m.mu.Lock()
+		server := f.server // a failover makes a new one
+		m.mu.Unlock()
+		server.ServeHTTP(w, r)
+	})
 }
 
 // Addr is the address of the leading master, "" without one.

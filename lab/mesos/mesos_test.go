@@ -1,22 +1,18 @@
 package mesos
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
-	"io"
-	"net/http"
+	"net/http/httptest"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
+	"testing/synctest"
 
 	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// start runs a cluster over TCP, in real time.
 func start(t *testing.T, cfg Config) *Master {
 	t.Helper()
 	m := NewMaster(cfg)
@@ -36,151 +32,48 @@ func addAgent(t *testing.T, m *Master, cfg AgentConfig) *Agent {
 	return a
 }
 
-// client is a scheduler by hand: JSON over net/http.
-type client struct {
-	t        *testing.T
-	addr, id string
-	streamID string
-	body     io.ReadCloser
-	lines    *bufio.Reader
+// town is a cluster in virtual time: agents agent-1, agent-2 … whose executors are robots.
+type town struct {
+	*testing.T
+	*Master
+	net    network
+	agents []*Agent
 }
 
-func (c *client) post(path, body string, header ...string) *http.Response {
-	c.t.Helper()
-	req, err := http.NewRequest("POST", "http://"+c.addr+path, strings.NewReader(body))
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Accept", "application/json")
-	for i := 0; i+1 < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
-	}
-	tr := &http.Transport{DisableKeepAlives: true}
-	resp, err := (&http.Client{Transport: tr}).Do(req)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return resp
-}
+const townMaster = "10.0.0.1:5050"
 
-func subscribe(t *testing.T, addr, info string) *client {
+func inTown(t *testing.T, agents int, cfg Config, do func(*town)) {
 	t.Helper()
-	c := &client{t: t, addr: addr}
-	resp := c.post("/api/v1/scheduler", `{"type":"SUBSCRIBE","subscribe":{"framework_info":`+info+`}}`)
-	if resp.StatusCode != 200 {
-		text, _ := io.ReadAll(resp.Body)
-		t.Fatalf("SUBSCRIBE: %s %s", resp.Status, text)
-	}
-	c.streamID, c.body, c.lines = resp.Header.Get("Mesos-Stream-Id"), resp.Body, bufio.NewReader(resp.Body)
-	t.Cleanup(func() { resp.Body.Close() })
-	c.id = c.next("SUBSCRIBED").path("subscribed", "framework_id", "value").(string)
-	return c
+	work := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		mem := newMemnet()
+		cfg.Listen = mem.Listen
+		v := &town{T: t, Master: NewMaster(cfg), net: mem.Dial}
+		defer func() {
+			v.Close()
+			synctest.Wait()
+		}()
+		if err := v.Start(townMaster); err != nil {
+			t.Fatal(err)
+		}
+		for i := range agents {
+			name := "agent-" + string(rune('1'+i))
+			v.agents = append(v.agents, addAgent(t, v.Master, AgentConfig{Hostname: name, Address: "10.0.1." + string(rune('1'+i)) + ":5051",
+				WorkDir: work + "/" + name, Launcher: robots{v.net}}))
+		}
+		do(v)
+		if err := v.audit(); err != nil {
+			t.Error(err)
+		}
+	})
 }
-
-type tree map[string]any
-
-func (tr tree) path(keys ...any) any {
-	var at any = map[string]any(tr)
-	for _, k := range keys {
-		switch k := k.(type) {
-		case string:
-			m, _ := at.(map[string]any)
-			at = m[k]
-		case int:
-			l, _ := at.([]any)
-			if k >= len(l) {
-				return nil
-			}
-			at = l[k]
-		}
-	}
-	return at
-}
-
-func (c *client) read() tree {
-	c.t.Helper()
-	type result struct {
-		event tree
-		err   error
-	}
-	got := make(chan result, 1)
-	go func() {
-		line, err := c.lines.ReadString('\n')
-		if err != nil {
-			got <- result{err: err}
-			return
-		}
-		n, err := strconv.Atoi(strings.TrimSpace(line))
-		if err != nil {
-			got <- result{err: err}
-			return
-		}
-		record := make([]byte, n)
-		if _, err := io.ReadFull(c.lines, record); err != nil {
-			got <- result{err: err}
-			return
-		}
-		var event tree
-		err = json.Unmarshal(record, &event)
-		got <- result{event, err}
-	}()
-	select {
-	case r := <-got:
-		if r.err != nil {
-			return tree{"type": "EOF", "error": r.err.Error()}
-		}
-		return r.event
-	case <-time.After(10 * time.Second):
-		c.body.Close()
-		<-got
-		c.t.Fatal("no event within 10 s")
-		return nil
-	}
-}
-
-// next gives the next event of a type; heartbeats and other types before it are passed over.
-func (c *client) next(kind string) tree {
-	c.t.Helper()
-	for {
-		e := c.read()
-		if e["type"] == kind {
-			return e
-		}
-		if e["type"] == "EOF" {
-			c.t.Fatalf("waiting for %s: %v", kind, e)
-		}
-	}
-}
-
-func (c *client) call(body string) (int, string) {
-	c.t.Helper()
-	var buf bytes.Buffer
-	buf.WriteString(`{"framework_id":{"value":"` + c.id + `"},` + body + `}`)
-	resp := c.post("/api/v1/scheduler", buf.String(), "Mesos-Stream-Id", c.streamID)
-	defer resp.Body.Close()
-	text, _ := io.ReadAll(resp.Body)
-	return resp.StatusCode, string(text)
-}
-
-func (c *client) mustCall(body string) {
-	c.t.Helper()
-	if status, text := c.call(body); status != 202 {
-		c.t.Fatalf("%s: %d %s", body, status, text)
-	}
-}
-
-const plain = `{"user":"root","name":"fw","role":"scaleio","checkpoint":true,"failover_timeout":60}`
 
 func TestOffersAndCommandTask(t *testing.T) {
 	m := start(t, Config{})
 	addAgent(t, m, AgentConfig{Hostname: "agent-01", Attributes: []Attribute{{Name: "rack", Text: "a"}}})
-	c := subscribe(t, m.Addr(), plain)
-	offer := c.next("OFFERS")
-	id, agent := offer.path("offers", "offers", 0, "id", "value").(string), offer.path("offers", "offers", 0, "agent_id", "value").(string)
-	c.mustCall(`"type":"ACCEPT","accept":{"offer_ids":[{"value":"` + id + `"}],"filters":{"refuse_seconds":0},"operations":[{"type":"LAUNCH","launch":{"task_infos":[
-		{"name":"t","task_id":{"value":"t"},"agent_id":{"value":"` + agent + `"},"resources":[{"name":"cpus","type":"SCALAR","scalar":{"value":0.1}}],
-		 "command":{"value":"echo hello; exit 3","shell":true}}]}}]}`)
+	c := subscribe(t, tcp, m.Addr(), plain)
+	c.call(`"type":"ACCEPT","accept":{"offer_ids":[{"value":"` + c.offers()[0].id + `"}],"filters":{"refuse_seconds":0},"operations":[{"type":"LAUNCH","launch":{"task_infos":[` +
+		strings.TrimSuffix(commandTask("t", "echo hello; exit 3"), "}") + `,"agent_id":{"value":"` + m.agents[0].ID() + `"}}]}}]}`)
 	var states []any
 	for free := 0.0; free < 4 || len(states) < 3; { // what the task left of the offer comes again, and what it had
 		switch e := c.read(); e["type"] {
@@ -188,15 +81,18 @@ func TestOffersAndCommandTask(t *testing.T) {
 			free += cpus(e)
 		case "UPDATE":
 			states = append(states, e.path("update", "status", "state"))
-			c.mustCall(`"type":"ACKNOWLEDGE","acknowledge":{"agent_id":{"value":"` + agent + `"},"task_id":{"value":"t"},"uuid":"` + e.path("update", "status", "uuid").(string) + `"}`)
-		case "EOF":
+			c.call(`"type":"ACKNOWLEDGE","acknowledge":{"agent_id":{"value":"` + m.agents[0].ID() + `"},"task_id":{"value":"t"},"uuid":"` + e.text("update", "status", "uuid") + `"}`)
+		case "END":
 			t.Fatal(e)
 		}
 	}
 	if want := []any{"TASK_STARTING", "TASK_RUNNING", "TASK_FAILED"}; !slices.Equal(states, want) {
 		t.Errorf("got %v, want %v", states, want)
 	}
-	c.mustCall(`"type":"TEARDOWN"`)
+	c.call(`"type":"TEARDOWN"`)
+	if e := c.next("END"); e["how"] != "chunk" {
+		t.Errorf("the stream ended with %v", e["how"])
+	}
 }
 
 // cpus sums up what an OFFERS event offers.
@@ -211,4 +107,62 @@ func cpus(e tree) (sum float64) {
 		}
 	}
 	return sum
+}
+
+func TestHandlerBehindNetHTTP(t *testing.T) {
+	m := NewMaster(Config{})
+	defer m.Close()
+	server := httptest.NewServer(m.Handler())
+	defer server.Close()
+	addAgent(t, m, AgentConfig{Hostname: "agent-01"})
+	addr := strings.TrimPrefix(server.URL, "http://")
+	c := subscribe(t, tcp, addr, plain)
+	if o := c.offers(); len(o) != 1 || o[0].hostname != "agent-01" {
+		t.Errorf("unexpected offers %v", o)
+	}
+	if err := m.Failover(Failover{}); err != nil {
+		t.Fatal(err)
+	}
+	c.next("END")
+	c.resubscribe(plain)
+	if o := c.offers(); len(o) != 1 {
+		t.Errorf("unexpected offers %v after the failover", o)
+	}
+}
+
+func TestStats(t *testing.T) {
+	inTown(t, 1, Config{}, func(v *town) {
+		c := subscribe(v.T, v.net, townMaster, plain)
+		c.launch(c.offers()[0], executorTask("t", "e", "robot"))
+		c.update("TASK_RUNNING")
+		c.call(`"type":"MESSAGE","message":{"agent_id":{"value":"` + v.agents[0].ID() + `"},"executor_id":{"value":"e"},"data":"` + encode("hello") + `"}`)
+		if e := c.next("MESSAGE"); e.text("message", "data") != encode("hello") {
+			v.Errorf("unexpected %v", e)
+		}
+		synctest.Wait()
+		s := v.Stats()
+		if s.Calls["ACCEPT"] != 1 || s.Calls["MESSAGE"] != 1 || s.Events["UPDATE"] != 1 || s.ExecutorCalls["UPDATE"] != 1 || s.ExecutorEvents["LAUNCH"] != 1 {
+			v.Errorf("unexpected counts %v", s)
+		}
+		if got, want := s.Agents["agent-1"], (Traffic{MessagesTo: 1, MessagesFrom: 1, BytesTo: 5, BytesFrom: 5, Updates: 1, UpdatesSent: 1}); got != want {
+			v.Errorf("got %+v, want %+v", got, want)
+		}
+	})
+}
+
+func TestClose(t *testing.T) {
+	m := start(t, Config{})
+	addAgent(t, m, AgentConfig{Hostname: "agent-01"})
+	c := subscribe(t, tcp, m.Addr(), plain)
+	c.launch(c.offers()[0], commandTask("t", "sleep 1000"))
+	c.update("TASK_STARTING")
+	c.update("TASK_RUNNING")
+	m.Close()
+	if e := c.next("END"); e["how"] != "EOF" {
+		t.Errorf("the stream ended with %v", e["how"])
+	}
+	m.Close()
+	if _, err := m.AddAgent(AgentConfig{Hostname: "late"}); err == nil {
+		t.Error("an agent was added to a closed master")
+	}
 }

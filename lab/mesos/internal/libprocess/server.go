@@ -142,14 +142,15 @@ func (s *Server) serve(nc net.Conn) {
 }
 
 // ServeHTTP takes the connection over from net/http and answers this request and the following ones on the wire of this package.
+// A closed server breaks the connection.
 func (s *Server) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 	if !s.begin() {
-		return
+		panic(http.ErrAbortHandler)
 	}
 	defer s.end()
 	first, err := read(in)
 	if err != nil {
-		return
+		panic(http.ErrAbortHandler)
 	}
 	nc, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {

@@ -1,6 +1,7 @@
 package libprocess
 
 import (
+	"slices"
 	"strconv"
 	"sync"
 )
@@ -79,11 +80,9 @@ func (s *Stream) write() {
 		chunks := s.queue
 		s.queue = nil
 		s.mu.Unlock()
-		for _, chunk := range chunks {
-			if s.to.write(chunk) != nil {
-				s.to.close() // its reader sees it and tells whom it concerns
-				return
-			}
+		if s.to.write(slices.Concat(chunks...)) != nil {
+			s.to.close() // its reader sees it and tells whom it concerns
+			return
 		}
 	}
 }
