@@ -29,6 +29,8 @@ type Options struct {
 	Network  string // CIDR that the data servers' addresses are in; "": any
 	Reboot   bool   // nodes may reboot themselves
 
+	ResetFramework bool // forget a framework that Mesos has removed
+
 	InstallParallel int // how many nodes are installed at once
 	REXRayParallel  int // how many nodes' REX-Rays are set up at once
 }

@@ -356,7 +356,7 @@ func TestEveryFieldHasOneRow(t *testing.T) {
 
 func TestTheTableIsSound(t *testing.T) {
 	names, variables := map[string]string{}, map[string]string{}
-	form := regexp.MustCompile(`^[a-z0-9]+([._][a-z0-9]+)*$`)
+	form := regexp.MustCompile(`^[a-z0-9]+([._-][a-z0-9]+)*$`)
 	for o := range options.All() {
 		for _, name := range append([]string{o.Name}, o.Aliases...) {
 			if names[name] != "" || !form.MatchString(name) {

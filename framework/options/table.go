@@ -86,6 +86,9 @@ var Table = []Group{
 			value: func(o *Options) value { return file(&o.API.CertFile) }},
 		{Name: "api.tls.key_file", Env: []string{"API_TLS_KEY_FILE"}, Help: "The file (PEM) of the certificate's private key.",
 			value: func(o *Options) value { return file(&o.API.KeyFile) }},
+		{Name: "reset-framework", Env: []string{"RESET_FRAMEWORK"}, Default: "false",
+			Help:  "After Mesos has removed the framework: forget its id and register anew, with all that is known of nodes and storage.",
+			value: func(o *Options) value { return boolean(&o.ResetFramework) }},
 	}},
 	{"State", storeOptions},
 	{"Executor", []Option{

@@ -29,9 +29,17 @@ func (c *Core) removed(message string) error {
 // Over says why this core must not run at all, or nil.
 func (c *Core) Over() error { return c.stop }
 
-// ResetFramework gives the writes that let a scheduler register anew: the framework's id and the tasks under it are forgotten, all else is
-// kept. A framework that still exists is left to its failover timeout, its executors are none of ours any more.
+// ResetFramework gives the writes that let a scheduler register anew after Mesos has removed its framework: the id and the tasks under it are
+// forgotten, all else is kept. While the framework is not known to be removed there is nothing to write: its executors run, and whoever
+// leaves the option on must not lose them with every restart.
 func ResetFramework(stored map[string][]byte) ([]state.Write, error) {
+	var r frameworkRecord
+	if err := json.Unmarshal(stored[keyFramework], &r); stored[keyFramework] != nil && err != nil {
+		return nil, fault.New(fault.Internal, "store key "+keyFramework, "read", "%w", err)
+	}
+	if r.Removed == "" {
+		return nil, nil
+	}
 	var writes []state.Write
 	for _, key := range slices.Sorted(maps.Keys(stored)) {
 		switch {

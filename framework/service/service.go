@@ -51,7 +51,7 @@ func Run(ctx context.Context, o *options.Options, s *spec.Service, log *slog.Log
 	}
 	ctx, end := whileHeld(ctx, lost)
 	defer end()
-	core, artifacts, err := restore(ctx, o, s, store, listener)
+	core, artifacts, err := restore(ctx, o, s, store, listener, log)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func Run(ctx context.Context, o *options.Options, s *spec.Service, log *slog.Log
 }
 
 // restore makes a core of what the store holds, and keeps the specification that it runs with.
-func restore(ctx context.Context, o *options.Options, s *spec.Service, store state.Store, listener net.Listener) (*scheduler.Core, map[string]string, error) {
+func restore(ctx context.Context, o *options.Options, s *spec.Service, store state.Store, listener net.Listener, log *slog.Logger) (*scheduler.Core, map[string]string, error) {
 	address, err := reachable(ctx, o, listener)
 	if err != nil && o.Executor.URL == "" { // agents could not fetch the executor
 		return nil, nil, err
@@ -83,7 +83,7 @@ func restore(ctx context.Context, o *options.Options, s *spec.Service, store sta
 	if err != nil {
 		return nil, nil, err
 	}
-	stored, err := store.List(ctx, "")
+	stored, err := remembered(ctx, o, store, log)
 	if err != nil {
 		return nil, nil, err
 	}
