@@ -14,6 +14,7 @@ import (
 
 	"github.com/dcos-scaleio/scaleio/framework/fault"
 	"github.com/dcos-scaleio/scaleio/framework/scheduler"
+	"github.com/dcos-scaleio/scaleio/framework/secret"
 )
 
 // Scheduler is whom the API asks (scheduler.Driver).
@@ -29,6 +30,8 @@ type Config struct {
 	Version   string
 	// Artifacts are files by the name under /artifacts/: the executor.
 	Artifacts map[string]string
+	// Token is what whoever changes anything has to show; empty: nothing.
+	Token secret.Value
 }
 
 type server struct{ Config }
@@ -100,7 +103,7 @@ func Handler(c Config) http.Handler {
 	own.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		text(w, http.StatusForbidden, "the request comes from the page of another site; send it from this one, or without a browser")
 	}))
-	return http.MaxBytesHandler(own.Handler(r), maxBody)
+	return http.MaxBytesHandler(bounded(own.Handler(guarded(c.Token, r))), maxBody)
 }
 
 // notFound is the body that the SDK's CLI knows (dcos-commons.md §9).

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/dcos-scaleio/scaleio/framework/fault"
+	"github.com/dcos-scaleio/scaleio/framework/secret"
 )
 
 // Config says whom to talk to, and as whom.
@@ -24,7 +25,11 @@ type Config struct {
 	// TLS is used for https. If it is set, "host:port" means https, else http.
 	TLS *tls.Config
 	// Principal and Secret go along as basic authentication unless Principal is empty.
-	Principal, Secret string
+	Principal string
+	Secret    secret.Value
+	// Authorization, if set, gives the header that goes along instead. refused is one that has just been answered with 401, or "": if
+	// another one comes back, the request is sent once more. An error other than Temporary ends Run. Used from any goroutine.
+	Authorization func(ctx context.Context, refused string) (string, error)
 
 	// Checkpoint and RecoveryTimeout concern executors only and come from their environment (MESOS_CHECKPOINT,
 	// MESOS_RECOVERY_TIMEOUT): how long an executor waits for an agent that went away. Zero means 15 minutes.

@@ -17,6 +17,7 @@ import (
 	"github.com/mesos/mesos-go/api/v1/lib/scheduler/calls"
 
 	"github.com/dcos-scaleio/scaleio/framework/fault"
+	"github.com/dcos-scaleio/scaleio/framework/secret"
 )
 
 var oneMaster = Config{Masters: []string{"m1:5050"}}
@@ -418,7 +419,7 @@ func TestBasicAuthenticationGoesAlongEverywhere(t *testing.T) {
 			})
 		}
 		c := oneMaster
-		c.Principal, c.Secret = "scaleio-principal", "s3:cret"
+		c.Principal, c.Secret = "scaleio-principal", secret.New("s3:cret")
 		r := start(t, n, c, nil)
 		synctest.Wait()
 		if err := r.Call(t.Context(), calls.Revive()); err != nil {

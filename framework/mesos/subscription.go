@@ -188,7 +188,10 @@ func (r *runner[E]) open(ctx context.Context, to *url.URL) (*stream, *fault.Erro
 	}
 	ctx, end := context.WithCancelCause(ctx)
 	resp, at, err := r.follow(ctx, to, body)
+	var u unsent
 	switch {
+	case errors.As(err, &u) && u.final():
+		err = final{err}
 	case err != nil:
 	case resp.StatusCode != http.StatusOK:
 		err = r.rejection(refused(resp))
@@ -319,6 +322,9 @@ func (s *subscription[E]) call(ctx context.Context, name string, body []byte) er
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	resp, err := s.post(ctx, st.at, st.id, body)
+	if errors.As(err, new(unsent)) {
+		return s.fault(kindOf(err), st.at, op, fmt.Errorf("not sent: %w", err))
+	}
 	if err != nil {
 		return s.fault(kindOf(err), st.at, op, fmt.Errorf("no answer, it may have been carried out or not: %w", err))
 	}

@@ -32,8 +32,8 @@ const (
 
 // wire posts protobuf over HTTP/1.1. Safe for concurrent use.
 type wire struct {
-	transport         *http.Transport
-	principal, secret string
+	transport *http.Transport
+	authorize func(ctx context.Context, refused string) (string, error)
 }
 
 func newWire(c Config) *wire {
@@ -47,7 +47,7 @@ func newWire(c Config) *wire {
 		config = c.TLS.Clone()
 	}
 	return &wire{
-		principal: c.Principal, secret: c.Secret,
+		authorize: c.authorization(),
 		transport: &http.Transport{
 			// No Proxy: HTTP_PROXY in an executor's environment must not divert traffic to its agent.
 			DialContext:           dial,
@@ -61,8 +61,27 @@ func newWire(c Config) *wire {
 	}
 }
 
-// post sends body to one host and gives its answer, whatever the status. It follows nothing and repeats nothing.
+// post sends body to one host and gives its answer, whatever the status. It follows nothing and repeats nothing, but for a request whose
+// credentials were refused when there are others.
 func (w *wire) post(ctx context.Context, to *url.URL, stream string, body []byte) (*http.Response, error) {
+	header, err := w.authorize(ctx, "")
+	if err != nil {
+		return nil, unsent{err}
+	}
+	resp, err := w.postAs(ctx, header, to, stream, body)
+	if err != nil || resp.StatusCode != http.StatusUnauthorized {
+		return resp, err
+	}
+	other, err := w.authorize(ctx, header)
+	if err != nil || other == header {
+		return resp, nil // what Mesos says of it
+	}
+	drain(resp.Body)
+	return w.postAs(ctx, other, to, stream, body)
+}
+
+// postAs sends body with an Authorization header, if there is one.
+func (w *wire) postAs(ctx context.Context, authorization string, to *url.URL, stream string, body []byte) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -72,8 +91,8 @@ func (w *wire) post(ctx context.Context, to *url.URL, stream string, body []byte
 	if stream != "" {
 		req.Header[streamID] = []string{stream}
 	}
-	if w.principal != "" {
-		req.SetBasicAuth(w.principal, w.secret)
+	if authorization != "" {
+		req.Header.Set("Authorization", authorization)
 	}
 	resp, err := w.transport.RoundTrip(req)
 	if err != nil {
@@ -187,14 +206,17 @@ func plain(ctx context.Context, err error) error {
 	return err
 }
 
-// kindOf is the kind of a failure to get an answer: a certificate that does not verify is for the operator, anything
-// else may pass.
+// kindOf is the kind of a failure to get an answer: credentials that cannot be had tell themselves, a certificate that does not verify is
+// for the operator, anything else may pass.
 func kindOf(err error) fault.Kind {
 	var r *refusal
+	var u unsent
 	var certificate *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &r):
 		return r.kind()
+	case errors.As(err, &u):
+		return fault.KindOf(u.error)
 	case errors.As(err, &certificate):
 		return fault.Denied
 	}

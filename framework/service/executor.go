@@ -38,7 +38,7 @@ func executorOf(o *options.Options, address string) (scheduler.Executor, map[str
 	if err != nil {
 		return executor, nil, fault.New(fault.Invalid, "executor "+path, "read it", "%w; put it there, or name it by executor.altpath or executor.url", err)
 	}
-	executor.URL, executor.SHA256 = "http://"+address+"/artifacts/"+executorFile, sum
+	executor.URL, executor.SHA256 = scheme(o)+address+"/artifacts/"+executorFile, sum
 	return executor, map[string]string{executorFile: path}, nil
 }
 
@@ -96,9 +96,9 @@ func hostPort(master string) string {
 }
 
 // page is where Mesos' own pages link to.
-func page(address string) string {
+func page(scheme, address string) string {
 	if address == "" {
 		return ""
 	}
-	return "http://" + address + "/"
+	return scheme + address + "/"
 }

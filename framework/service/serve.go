@@ -11,6 +11,7 @@ import (
 	"github.com/dcos-scaleio/scaleio/framework/api"
 	"github.com/dcos-scaleio/scaleio/framework/fault"
 	"github.com/dcos-scaleio/scaleio/framework/scheduler"
+	"github.com/dcos-scaleio/scaleio/framework/secret"
 	"github.com/dcos-scaleio/scaleio/framework/version"
 )
 
@@ -18,11 +19,11 @@ import (
 const farewell = time.Second
 
 // serve runs the API and the driver until the driver ends; the requests have ended then too.
-func serve(ctx context.Context, driver *scheduler.Driver, listener net.Listener, artifacts map[string]string, log *slog.Logger) error {
+func serve(ctx context.Context, driver *scheduler.Driver, listener net.Listener, artifacts map[string]string, token secret.Value, log *slog.Logger) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	server := newServer(ctx, api.Handler(api.Config{
-		Scheduler: driver, Registry: driver.Metrics.Registry, Version: version.Version, Artifacts: artifacts,
+		Scheduler: driver, Registry: driver.Metrics.Registry, Version: version.Version, Artifacts: artifacts, Token: token,
 	}), log)
 	served := make(chan struct{})
 	go func() {

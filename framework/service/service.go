@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"strconv"
 	"time"
 
 	"github.com/dcos-scaleio/scaleio/framework/fault"
@@ -25,9 +24,9 @@ const failoverTimeout = 14 * 24 * time.Hour
 
 // Run serves until ctx ends (nil) or something final happens.
 func Run(ctx context.Context, o *options.Options, s *spec.Service, log *slog.Logger) error {
-	listener, err := net.Listen("tcp", net.JoinHostPort(o.API.Bind, strconv.Itoa(o.API.Port)))
+	listener, token, err := listen(ctx, o, log)
 	if err != nil {
-		return fault.New(fault.Invalid, "API", "listen", "%w; is another scheduler running here, or is rest.port taken?", err)
+		return err
 	}
 	defer listener.Close()
 	password, err := o.System.Password.Read() // a wrong file is found now, not when the gateway is asked
@@ -60,7 +59,7 @@ func Run(ctx context.Context, o *options.Options, s *spec.Service, log *slog.Log
 		return err
 	}
 	defer closeEdges()
-	return serve(ctx, driver, listener, artifacts, log)
+	return serve(ctx, driver, listener, artifacts, token, log)
 }
 
 // restore makes a core of what the store holds, and keeps the specification that it runs with.
@@ -79,7 +78,7 @@ func restore(ctx context.Context, o *options.Options, s *spec.Service, store sta
 			return nil, nil, fault.New(fault.Invalid, "scheduler", "find its hostname", "%w; give it by -hostname", err)
 		}
 	}
-	core, err := scheduler.New(scheduler.Config{Spec: s, Hostname: hostname, WebUI: page(address), FailoverTimeout: failoverTimeout, Executor: executor})
+	core, err := scheduler.New(scheduler.Config{Spec: s, Hostname: hostname, WebUI: page(scheme(o), address), FailoverTimeout: failoverTimeout, Executor: executor})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -114,13 +113,9 @@ func checkUpdate(stored []byte, s *spec.Service) error {
 
 // connect makes the edges and the driver over them.
 func connect(o *options.Options, s *spec.Service, core *scheduler.Core, store state.Store, log *slog.Logger) (*scheduler.Driver, func(), error) {
-	secretOf, err := mesosSecret(o)
+	wire, err := mesosConfig(o, log)
 	if err != nil {
 		return nil, nil, err
-	}
-	wire := mesos.Config{Masters: o.Mesos.Masters, Principal: o.Mesos.Principal, Secret: secretOf, Log: log}
-	if secretOf == "" {
-		wire.Principal = "" // no basic authentication without a secret
 	}
 	client, err := gateway.Dial(gateway.Config{
 		Gateways: s.ScaleIO.System.Gateways, User: s.ScaleIO.System.Credentials.User, TLS: s.ScaleIO.System.TLS,
@@ -137,7 +132,5 @@ func connect(o *options.Options, s *spec.Service, core *scheduler.Core, store st
 	})
 	return driver, client.Close, nil
 }
-
-func mesosSecret(o *options.Options) (string, error) { return reveal(o.Mesos.Secret.Read()) }
 
 func reveal(v secret.Value, err error) (string, error) { return v.Reveal(), err }

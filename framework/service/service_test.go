@@ -69,7 +69,7 @@ func TestCannotStart(t *testing.T) {
 		{"the store is no store", []string{"STORE_URI=" + write(t, "state.db", strings.Repeat("no store ", 5000))}, "state.db", fault.Internal},
 		{"the executor is not there", []string{"ALT_EXECUTOR_PATH=/nowhere/executor"}, "executor /nowhere/executor: read it: open /nowhere/executor: no such file or directory; put it there, or name it by executor.altpath or executor.url", fault.Invalid},
 		{"the authority of the gateway is not there", []string{"GATEWAY_INSECURE=false", "GATEWAY_CA_FILE=/nowhere/ca.pem"}, "/nowhere/ca.pem", fault.Invalid},
-		{"no master has a name that is known", []string{"MESOS_MASTER_HTTP=nobody.invalid:5050,nobody-else.invalid:5050", "API_BIND=0.0.0.0"}, "give it by rest.address", fault.Invalid},
+		{"no master has a name that is known", []string{"MESOS_MASTER_HTTP=nobody.invalid:5050,nobody-else.invalid:5050", "API_BIND=0.0.0.0", "API_INSECURE=true"}, "give it by rest.address", fault.Invalid},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			err := refused(t, append(settings(t), test.env...))
@@ -301,7 +301,7 @@ func TestExecutorOf(t *testing.T) {
 	if _, _, err = executorOf(o, "x:1"); err == nil || !strings.Contains(err.Error(), executorFile+": read it: ") {
 		t.Errorf("beside the test there is no executor: %v", err)
 	}
-	if page("") != "" || page("10.0.0.1:35000") != "http://10.0.0.1:35000/" {
+	if page("http://", "") != "" || page("http://", "10.0.0.1:35000") != "http://10.0.0.1:35000/" {
 		t.Error("page")
 	}
 }
