@@ -29,13 +29,7 @@ type memoryData struct {
 // NewMemory makes an empty store.
 func NewMemory() *Memory { return &Memory{data: &memoryData{values: map[string][]byte{}}} }
 
-// Reopen gives a new store with the same content, and closes m: what a restart of the scheduler finds.
-func (m *Memory) Reopen() *Memory {
-	_ = m.Close() // never fails
-	return &Memory{data: m.data}
-}
-
-// Again gives another store of the same content, as a second scheduler opens it.
+// Again gives another store of the same content, as a second scheduler or the next start of one opens it.
 func (m *Memory) Again() *Memory { return &Memory{data: m.data} }
 
 // Get implements Store.

@@ -59,6 +59,9 @@ func Open(at Config) (Store, error) {
 	if problem != "" {
 		return nil, wrong(problem)
 	}
+	if !at.User.Empty() && !strings.Contains(at.User.Reveal(), ":") {
+		return nil, wrong("the user's secret is not of the form name:password")
+	}
 	if at.Log == nil {
 		at.Log = slog.New(slog.DiscardHandler)
 	}
@@ -101,11 +104,6 @@ func parsePlace(scheme, text string) (servers []string, root, wrong string) {
 		return nil, "", "expected a root behind the hosts, such as /dcos-service-scaleio"
 	}
 	return servers, root, ""
-}
-
-// Root is where the state of a service is on a server, if nothing else is said; DC/OS' tools know it by this name.
-func Root(service string) string {
-	return "/dcos-service-" + strings.ReplaceAll(strings.Trim(service, "/"), "/", "__")
 }
 
 // Warnings says what an operator should know about how the store is protected.

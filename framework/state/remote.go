@@ -50,7 +50,7 @@ func openRemote(c cells, session time.Duration) (*Remote, error) {
 	r := &Remote{cells: c, session: session}
 	ctx, cancel := context.WithTimeout(context.Background(), session)
 	defer cancel()
-	if err := r.insist(ctx, func() error { _, err := r.head(ctx); return err }); err != nil {
+	if err := insist(ctx, func() error { _, err := r.head(ctx); return err }); err != nil {
 		_ = c.close() // the first error says it all
 		return nil, err
 	}
@@ -192,10 +192,11 @@ func (r *Remote) use(ctx context.Context, call func(context.Context) error) erro
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.session)
 	defer cancel()
-	return r.insist(ctx, func() error { return call(ctx) })
+	return insist(ctx, func() error { return call(ctx) })
 }
 
-func (r *Remote) insist(ctx context.Context, call func() error) error {
+// insist makes a call again until it has an answer, or ctx ends.
+func insist(ctx context.Context, call func() error) error {
 	for {
 		err := call()
 		if !fault.IsTemporary(err) || errors.Is(err, errUnsure) {

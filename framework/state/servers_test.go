@@ -2,6 +2,7 @@ package state_test
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -120,10 +121,25 @@ func (b *backend) fresh(t *testing.T) conformance.Place {
 
 func TestZooKeeperConforms(t *testing.T) {
 	zooKeeper.need(t)
+	fewer(t)
 	conformance.Run(t, zooKeeper.fresh)
 }
 
 func TestEtcdConforms(t *testing.T) {
 	etcd.need(t)
+	fewer(t)
 	conformance.Run(t, etcd.fresh)
+}
+
+// fewer has rapid draw fewer histories: each takes a server many milliseconds.
+func fewer(t *testing.T) {
+	checks := flag.Lookup("rapid.checks")
+	before := checks.Value.String()
+	if before != checks.DefValue {
+		return // somebody wants so many
+	}
+	if err := checks.Value.Set("15"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = checks.Value.Set(before) })
 }

@@ -20,7 +20,7 @@ import (
 )
 
 // helpers are what this test binary does when it is started as another process.
-var helpers = map[string]func(path string) error{"fill": fill, "write": write}
+var helpers = map[string]func(path string) error{"fill": fill, "write": write, "commit": commit}
 
 func TestMain(m *testing.M) {
 	if run := helpers[os.Getenv("STATE_TEST_HELPER")]; run != nil {

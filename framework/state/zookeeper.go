@@ -51,7 +51,7 @@ func openZooKeeper(servers []string, root string, user secret.Value, session tim
 	z.conn = conn
 	ctx, cancel := context.WithTimeout(context.Background(), session)
 	defer cancel()
-	if err := z.login(ctx, user); err != nil {
+	if err := insist(ctx, func() error { return z.login(ctx, user) }); err != nil {
 		_ = z.close()
 		return nil, err
 	}

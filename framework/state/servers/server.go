@@ -31,7 +31,7 @@ type Server struct {
 }
 
 // jars are where Debian's libzookeeper-java and libslf4j-java put theirs; the first names what else it needs.
-const jars = "/usr/share/java/zookeeper.jar:/usr/share/java/slf4j-nop.jar"
+const jars = "/usr/share/java/zookeeper.jar:/usr/share/java/slf4j-simple.jar"
 
 // ZooKeeper starts one that keeps its data in dir. Its sessions last as its clients ask, from 0.4 to 40 seconds.
 func ZooKeeper(dir string) (*Server, error) {
@@ -52,7 +52,8 @@ func ZooKeeper(dir string) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{Address: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), dir: dir, program: java, ready: zooKeeperReady, args: []string{
-		"-Xmx192m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dzookeeper.forceSync=no", "-cp", jars,
+		"-Xmx1g", // it remembers at least 500 requests, and a big one is a megabyte
+		"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dzookeeper.forceSync=no", "-Dzookeeper.preAllocSize=1024", "-cp", jars,
 		"org.apache.zookeeper.server.ZooKeeperServerMain", config,
 	}}
 	return s, s.Start()
