@@ -29,8 +29,14 @@
     const back = focus && focus.id && document.getElementById(focus.id);
     if (back) back.querySelector("summary").focus({ preventScroll: true });
   }
-  const events = new EventSource("v1/scaleio/events");
-  events.onmessage = () => later(1000);
-  events.onerror = () => later(3000);
+  function listen() {
+    const events = new EventSource("v1/scaleio/events");
+    events.onmessage = () => later(1000);
+    events.onerror = () => {
+      later(3000);
+      if (events.readyState === EventSource.CLOSED) setTimeout(listen, 5000);
+    };
+  }
+  listen();
   setInterval(() => later(0), 30000);
 })();

@@ -75,6 +75,7 @@ func TestPageBeforeAnything(t *testing.T) {
 func TestPageOfARunningService(t *testing.T) {
 	w := three(t)
 	w.deploy()
+	says(t, w, "mydomain/mypool made, not measured yet HDD 3 3 – – – 34 %")
 	for i := range w.system.Pools {
 		w.system.Pools[i].CapacityKB, w.system.Pools[i].UsedKB, w.system.Pools[i].AvailableKB = 6<<30, 3<<30, 1<<30
 	}

@@ -121,9 +121,17 @@ func (s snapshot) pools() []pagePool {
 	}
 	var all []pagePool
 	for _, name := range slices.Sorted(maps.Keys(pools)) {
-		all = append(all, *pools[name])
+		all = append(all, pools[name].judged())
 	}
 	return all
+}
+
+// judged is the pool, which is not called healthy before ScaleIO has told its capacity: what we have just made, we know without looking.
+func (p pagePool) judged() pagePool {
+	if p.Known && p.Devices > 0 && p.Capacity == 0 {
+		p.Class, p.State = "pending", "made, not measured yet"
+	}
+	return p
 }
 
 func (p *pagePool) observe(o layout.ObservedPool) {
