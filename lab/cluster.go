@@ -316,6 +316,7 @@ func (c *Cluster) startScheduler(options map[string]any) error {
 		return err
 	}
 	c.scheduler = &scheduler{binary: c.programs.Scheduler, env: environment, log: c.path("scheduler.log"), base: fmt.Sprintf("http://127.0.0.1:%d", port), minder: c.minder}
+	c.scheduler.token, _ = c.scenario.FlatOptions()["api.token"].(string) // most need none
 	return c.scheduler.start()
 }
 

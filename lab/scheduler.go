@@ -26,6 +26,7 @@ type scheduler struct {
 	env    []string
 	log    string // file
 	base   string // of its API
+	token  string // that its API asks for; empty: none
 	minder *minder
 
 	mu      sync.Mutex // guards all below
@@ -185,6 +186,9 @@ func (s *scheduler) command(ctx context.Context, plan, command, phase, step stri
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, fmt.Sprintf("%s/v1/plans/%s/%s?%s", s.base, plan, command, query.Encode()), nil)
 	if err != nil {
 		return err
+	}
+	if s.token != "" {
+		request.Header.Set("Authorization", "Bearer "+s.token)
 	}
 	response, err := client.Do(request)
 	if err != nil {

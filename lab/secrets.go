@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/dcos-scaleio/scaleio/framework/options"
 )
 
 // asked are the API's answers that are searched for secrets, besides those of every plan.
@@ -20,7 +22,7 @@ func (r *run) leaks(ctx context.Context) []string {
 	c := r.cluster
 	s := c.scenario.ScaleIO
 	var secrets [][]byte
-	for _, text := range []string{s.Password, s.Given, liaToken} {
+	for _, text := range append(c.given(), s.Password, s.Given, liaToken) {
 		if !slices.ContainsFunc(secrets, func(known []byte) bool { return string(known) == text }) {
 			secrets = append(secrets, []byte(text))
 		}
@@ -60,6 +62,17 @@ func (r *run) leaks(ctx context.Context) []string {
 		}
 	}
 	return append(found, c.leakingFiles(search)...)
+}
+
+// given are the secrets among the scenario's options.
+func (c *Cluster) given() (secrets []string) {
+	flat := c.scenario.FlatOptions()
+	for o := range options.All() {
+		if text, ok := flat[o.Name].(string); ok && o.Secret() {
+			secrets = append(secrets, text)
+		}
+	}
+	return secrets
 }
 
 // own are the files of the lab that hold the secrets because the scheduler or a package is to read them.
