@@ -168,8 +168,20 @@ func (d *Driver) Changed() <-chan struct{} {
 func (d *Driver) loop(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for {
-		var done chan struct{}
+	<-timer.C
+	d.core.Step(d.edges.Now(), Tick{}) // what the store held is settled before anybody is answered
+	for done := chan struct{}(nil); ; {
+		wake, err := d.flush(ctx)
+		if done != nil {
+			close(done)
+		}
+		if err != nil {
+			return err
+		}
+		if !wake.IsZero() {
+			timer.Reset(max(0, wake.Sub(d.edges.Now())))
+		}
+		done = nil
 		select {
 		case <-ctx.Done():
 			return nil
@@ -181,16 +193,6 @@ func (d *Driver) loop(ctx context.Context) error {
 			done = a.done
 		case <-timer.C:
 			d.core.Step(d.edges.Now(), Tick{})
-		}
-		wake, err := d.flush(ctx)
-		if done != nil {
-			close(done)
-		}
-		if err != nil {
-			return err
-		}
-		if !wake.IsZero() {
-			timer.Reset(max(0, wake.Sub(d.edges.Now())))
 		}
 	}
 }
