@@ -77,7 +77,7 @@ func init() {
 		{"operation-not-done", 5, func(w *world, arg uint64) { w.gateway.fails(arg, false) }},
 		{"operation-done-answer-lost", 5, func(w *world, arg uint64) { w.gateway.fails(arg, true) }},
 		{"operator-commands-plan", 8, func(w *world, arg uint64) { w.commandPlan(arg) }},
-		{"operator-commands-pod", 4, func(w *world, arg uint64) { w.commandPod(arg) }},
+		{"operator-commands-pod", 9, func(w *world, arg uint64) { w.commandPod(arg) }},
 	}
 }
 
