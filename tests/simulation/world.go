@@ -19,7 +19,6 @@ type world struct {
 	failure *Failure
 	lines   []string
 	record  bool // write a transcript
-	healing bool // no more faults
 
 	process *process
 	master  *master
