@@ -162,7 +162,7 @@ func TestAnswersWithoutAnybody(t *testing.T) {
 		"/v1/plans/deploy":             {202, "waits for"},
 		"/v1/state/frameworkId":        {404, "Element not found"},
 		"/v1/pod":                      {200, "[]"},
-		"/v1/metrics/prometheus":       {200, "scaleio_gateway_operations_total"},
+		"/v1/metrics/prometheus":       {200, "scaleio_node_message_bytes_total"},
 		"/":                            {200, "Not registered with Mesos yet"},
 		"/artifacts/" + executorFile:   {200, "#!/bin/sh\n"},
 		"/artifacts/scaleio-scheduler": {404, "Element not found"},
