@@ -18,9 +18,6 @@ func (c *Core) onReport(n *Node, r *inventory.Report) {
 		c.storage.stale = true
 	}
 	n.Report, n.ReportTask = r, n.Task.ID
-	if len(r.Claims) > 0 && r.Generation != n.lookedFor {
-		n.looked, n.lookedFor = c.now, r.Generation
-	}
 	if n.InstallFrom > 0 && r.Reached(inventory.StageInstall, n.InstallFrom) {
 		n.Installed, n.Failures, n.Failure = true, 0, ""
 	}
@@ -44,7 +41,9 @@ func (c *Core) converge(n *Node) {
 		c.by(next)
 		return
 	}
-	n.sentAt = c.now
+	if n.sentAt = c.now; n.askedFor != n.ClaimFrom {
+		n.asked, n.askedFor = c.now, n.ClaimFrom
+	}
 	n.sends++
 	c.by(n.sentAt.Add(retryAfter(n.sends, first, most)))
 	c.out = append(c.out, Message{AgentID: n.Task.AgentID, ExecutorID: n.Task.ExecutorID, PublicKey: n.Report.PublicKey, Desired: *n.Desired})

@@ -53,8 +53,8 @@ type Node struct {
 	reconcileAt time.Time // ask Mesos for the task again then; zero: answered
 	serving     string    // "serves scaleio, ...": the message of its rexray step
 	badReport   string    // why the last report could not be read
-	looked      time.Time // when the node told of its look at claimed devices
-	lookedFor   uint64    // the generation that it was asked with
+	asked       time.Time // when the node was first told of its claims as they are
+	askedFor    uint64    // ClaimFrom of then
 	review      bool      // Desired has to be derived anew
 	claiming    bool      // its storage step runs: devices are claimed
 }

@@ -159,8 +159,9 @@ func (c *Core) start(op layout.Operation, n *Node) {
 	c.changed = true
 }
 
-// claimAge is how old a node's last look at a device may be when the device is attached. A scheduler that was restarted asks anew.
-const claimAge = 30 * time.Second
+// claimAge is how old a node's last look at a device may be when the device is attached. It counts from when the node was asked: an answer
+// may have been on its way for long. A scheduler that was restarted asks anew.
+const claimAge = 2 * time.Minute
 
 // claimed says whether the node itself has just found that the device may be taken; if it was not asked yet, it is.
 func (c *Core) claimed(n *Node, device string) bool {
@@ -173,7 +174,7 @@ func (c *Core) claimed(n *Node, device string) bool {
 		return false
 	}
 	refusals, answered := n.Report.Claims[device]
-	if answered && c.now.Sub(n.looked) >= claimAge {
+	if answered && c.now.Sub(n.asked) >= claimAge {
 		c.again(n)
 		return false
 	}

@@ -23,7 +23,7 @@ const maxReplaced = 1
 // CommandPod does what an operator asks of a pod, and gives the names of its tasks. All of it holds over restarts.
 //
 //	restart  kills the task; it comes back where it was.
-//	replace  gives the task up, even one that Mesos has lost sight of, and begins the node anew; one node at a time.
+//	replace  kills the task, or gives it up when another agent comes, and begins the node anew; one node at a time.
 //	pause    kills the task and launches none until resume. The storage serves on.
 //	resume   ends a pause.
 func (c *Core) CommandPod(now time.Time, verb Verb, pod string) ([]string, error) {
@@ -107,6 +107,8 @@ func (c *Core) replaceStatus(n *Node) standing {
 	switch {
 	case n.Paused:
 		return standing{plan.Started, "paused by the operator; resume pod " + n.Pod() + " to go on"}
+	case n.Task != nil && n.Task.ID == n.Replaced && n.inDoubt(), n.Task != nil && n.Task.ID == n.Replaced && lost(n.Task.State):
+		return standing{plan.Starting, "the old executor may still run; waits for its agent, or for another one in its place"}
 	case n.Task != nil && n.Task.ID == n.Replaced:
 		return standing{plan.Started, "the old executor ends"}
 	case n.Task == nil || !n.running():
@@ -123,12 +125,7 @@ func (c *Core) workReplace(n *Node) {
 		return
 	}
 	n.Replace = ReplaceBegun
-	switch {
-	case n.Task == nil:
-	case lost(n.Task.State):
-		c.end(n, "the operator gave up an executor that Mesos had lost sight of")
-		n.RetryAt, n.Failures = time.Time{}, 0
-	default:
+	if n.Task != nil { // one that Mesos has lost sight of may still run: it is killed when its agent is back, and gone when another one is
 		n.Replaced = n.Task.ID
 		n.kill()
 	}

@@ -36,7 +36,7 @@ var Invariants = map[string]string{
 }
 
 // claimAge is how old a node's last look at a device may be when it is attached.
-const claimAge = 90 * time.Second
+const claimAge = 125 * time.Second
 
 // watch looks whether the invariants hold.
 type watch struct {
