@@ -62,7 +62,7 @@ func (c *Core) end(n *Node, why string) {
 // killAgain sends the KILL that an operator asked for, until the task has ended.
 func (c *Core) killAgain(n *Node) {
 	switch {
-	case !n.Task.Killing || !c.subscribed || n.inDoubt():
+	case !n.Task.Killing || !c.subscribed || lost(n.Task.State) || n.inDoubt(): // it would not arrive
 	case c.now.Before(n.killAt):
 		c.by(n.killAt)
 	default:

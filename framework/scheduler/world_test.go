@@ -323,7 +323,7 @@ func (w *world) mesosCall(call *mesosscheduler.Call) {
 		w.offer()
 	case mesosscheduler.Call_KILL:
 		for _, name := range w.order {
-			if h := w.hosts[name]; h.task != nil && h.task.TaskID.Value == call.Kill.TaskID.Value {
+			if h := w.hosts[name]; h.task != nil && h.agent.Active && h.task.TaskID.Value == call.Kill.TaskID.Value {
 				w.end(h, mesos.TASK_KILLED)
 			}
 		}
