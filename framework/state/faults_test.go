@@ -69,7 +69,7 @@ func TestASlowServerIsNotWaitedForForEver(t *testing.T) {
 	on(t, func(t *testing.T, b *backend) {
 		p := b.proxy(t)
 		at := b.through(b.place(b.server.Address), p)
-		at.Session = time.Second
+		at.Session = 4 * time.Second
 		s := opened(t, at)
 		defer s.Close()
 		if err := count(t.Context(), s, 0); err != nil {

@@ -31,8 +31,8 @@ type backend struct {
 
 // Servers are started by the first test that needs them, once for all.
 var (
-	zooKeeper = &backend{scheme: "zk", session: 2 * time.Second, start: servers.ZooKeeper}
-	etcd      = &backend{scheme: "etcd", session: 2 * time.Second, start: servers.Etcd}
+	zooKeeper = &backend{scheme: "zk", session: 8 * time.Second, start: servers.ZooKeeper}
+	etcd      = &backend{scheme: "etcd", session: 8 * time.Second, start: servers.Etcd}
 	backends  = []*backend{zooKeeper, etcd}
 )
 
