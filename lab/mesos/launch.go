@@ -1,5 +1,7 @@
 package mesos
 
+//lint:file-ignore ST1005 These texts go over the wire as Mesos writes them.
+
 import (
 	"context"
 	"errors"

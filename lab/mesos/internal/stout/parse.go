@@ -1,5 +1,7 @@
 package stout
 
+//lint:file-ignore ST1005 These texts go over the wire as Mesos writes them.
+
 import (
 	"errors"
 	"fmt"
