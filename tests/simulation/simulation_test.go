@@ -24,9 +24,9 @@ var (
 // bounded is how many seeds an ordinary test run has time for.
 func bounded() int {
 	if raceEnabled || testing.Short() {
-		return 60
+		return 40
 	}
-	return 600
+	return 400
 }
 
 // TestSeeds runs the first seeds.
