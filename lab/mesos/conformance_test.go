@@ -65,13 +65,13 @@ func cast(steps []step) []string {
 
 var masterIDs = regexp.MustCompile(`"master_info":\{"id":"([0-9a-f-]{36})"`)
 
-func newReplay(t testing.TB, name string, st story) *replay {
+func newReplay(t testing.TB, from library, name string, st story) *replay {
 	dir, _, _ := strings.Cut(name, "#")
-	steps, err := readScenario(trafficDir + "/" + dir)
+	steps, err := from(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &replay{t: t, name: name, steps: steps, story: st, net: newMemnet(), agents: map[string]*Agent{}, ids: newIdents(),
+	r := &replay{t: t, from: from, name: name, steps: steps, story: st, net: newMemnet(), agents: map[string]*Agent{}, ids: newIdents(),
 		streams: map[string]*replayStream{}, verdicts: map[string]verdict{}}
 	r.ids.strip = workRoot
 	r.steps = slices.DeleteFunc(steps, func(s step) bool {
@@ -161,30 +161,62 @@ func TestRecordedTraffic(t *testing.T) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				r := newReplay(t, name, st)
-				if st.setup != nil {
-					st.setup(r)
-				}
-				r.run()
-				r.rest()
-				if err := r.m.audit(); err != nil {
-					t.Error(err)
-				}
-				r.m.Close()
-				synctest.Wait()
-				for _, one := range append(sides.drain(), r) {
-					for _, miss := range one.missed {
-						t.Errorf("%s/%s", one.name, miss)
-					}
-					covered.add(one)
-					t.Logf("%s: events %.2f s early to %.2f s late", one.name, one.fast, one.slow)
-				}
-			})
+			for _, one := range tell(t, recording, name, st) {
+				covered.add(one)
+			}
 		})
 	}
 	if only == "" && !t.Failed() {
 		covered.check(t, all)
+	}
+}
+
+// tell replays one story and gives the replay, and those of executors in it.
+func tell(t *testing.T, from library, name string, st story) (all []*replay) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newReplay(t, from, name, st)
+		if st.setup != nil {
+			st.setup(r)
+		}
+		r.run()
+		r.rest()
+		if err := r.m.audit(); err != nil {
+			t.Error(err)
+		}
+		r.m.Close()
+		synctest.Wait()
+		all = append(sides.drain(), r)
+		for _, one := range all {
+			for _, miss := range one.missed {
+				t.Errorf("%s/%s", one.name, miss)
+			}
+			t.Logf("%s: events %.2f s early to %.2f s late", one.name, one.fast, one.slow)
+		}
+	})
+	return all
+}
+
+// TestFixtures holds the emulator to what testdata has of the recordings, which may not be here.
+func TestFixtures(t *testing.T) {
+	workRoot = t.TempDir()
+	for _, name := range []string{"01-subscribe-offers-decline", "02-command-tasks", "08-http-errors", "26-filters-and-grace"} {
+		t.Run(name, func(t *testing.T) {
+			for _, one := range tell(t, fixture, name, stories[name]) {
+				held := 0
+				for file, v := range one.verdicts {
+					switch v.how {
+					case "held":
+						held++
+					case "note":
+					default:
+						t.Errorf("%s/%s is %s", one.name, file, v.how)
+					}
+				}
+				if held == 0 {
+					t.Errorf("nothing of %s was compared", one.name)
+				}
+			}
+		})
 	}
 }
 

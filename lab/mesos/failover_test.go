@@ -39,6 +39,7 @@ func TestFailover(t *testing.T) {
 		if wait := time.Since(begun); wait < time.Second || wait > 2*time.Second {
 			v.Errorf("the agents were back after %v", wait)
 		}
+		time.Sleep(time.Second) // for the other one
 		c.call(`"type":"RECONCILE","reconcile":{"tasks":[]}`)
 		if status := c.update("TASK_RUNNING"); status["reason"] != "REASON_RECONCILIATION" {
 			v.Errorf("unexpected status %v", status)

@@ -21,6 +21,8 @@ import (
 // cache holds the files of URIs with cache:true, each fetched once per Master.
 type cache struct {
 	client *http.Client
+	life   context.Context // a file for all is fetched on, whoever asked first may be killed
+	end    context.CancelFunc
 
 	mu    sync.Mutex
 	files map[string]*cachedFile
@@ -34,7 +36,8 @@ type cachedFile struct {
 
 func newCache() *cache {
 	transport := &http.Transport{DisableCompression: true, DisableKeepAlives: true, Proxy: nil}
-	return &cache{client: &http.Client{Transport: transport, Timeout: 5 * time.Minute}, files: map[string]*cachedFile{}}
+	life, end := context.WithCancel(context.Background())
+	return &cache{life: life, end: end, client: &http.Client{Transport: transport, Timeout: 5 * time.Minute}, files: map[string]*cachedFile{}}
 }
 
 // fetch puts the files of a command into its sandbox: executable ones with that bit, archives unpacked unless that is not wanted.
@@ -95,7 +98,7 @@ func (c *cache) read(ctx context.Context, uri *api.CommandInfo_URI, home string)
 		c.files[uri.Value] = file
 	}
 	c.mu.Unlock()
-	file.once.Do(func() { file.body, file.err = c.load(ctx, uri.Value, home) })
+	file.once.Do(func() { file.body, file.err = c.load(c.life, uri.Value, home) })
 	if file.err != nil { // a failure is not cached
 		c.mu.Lock()
 		if c.files[uri.Value] == file {
@@ -184,6 +187,11 @@ func untar(r io.Reader, dir string) error {
 		switch header.Typeflag {
 		case tar.TypeDir:
 			err = os.MkdirAll(path, 0o755)
+		case tar.TypeSymlink:
+			if !filepath.IsLocal(filepath.Join(filepath.Dir(header.Name), header.Linkname)) {
+				return fmt.Errorf("%q leads out of the sandbox", header.Linkname)
+			}
+			err = os.Symlink(header.Linkname, path)
 		case tar.TypeReg:
 			err = writeTo(path, archive, fs.FileMode(header.Mode)&0o777)
 		}

@@ -194,6 +194,7 @@ func (m *Master) Close() {
 	if !m.closed {
 		m.closed = true
 		close(m.done)
+		m.fetched.end()
 	}
 	fronts, agents, temp := m.fronts, m.agents, m.temp
 	var servers []*libprocess.Server

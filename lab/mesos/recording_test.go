@@ -17,6 +17,7 @@ const trafficDir = "../../../shared/traffic/mesos"
 type step struct {
 	number   string // "007"
 	file     string
+	File     string // in a fixture
 	Name     string
 	Kind     string
 	T        float64
@@ -85,7 +86,39 @@ func scenarios(t *testing.T) []string {
 	return out
 }
 
-func readScenario(dir string) ([]step, error) {
+// library finds a recorded scenario's steps.
+type library func(name string) ([]step, error)
+
+// fixture reads testdata: a scenario's files, or some of them, one in a line.
+func fixture(name string) ([]step, error) {
+	text, err := os.ReadFile(filepath.Join("testdata", name+".jsonl"))
+	if err != nil {
+		return nil, err
+	}
+	var out []step
+	for line := range strings.Lines(string(text)) {
+		s := step{}
+		if err := json.Unmarshal([]byte(line), &s); err != nil {
+			return nil, err
+		}
+		s.file = s.File
+		s.number, _, _ = strings.Cut(s.file, "-")
+		if s.Record != "" {
+			if err := json.Unmarshal([]byte(s.Record), &s.Event); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, s)
+	}
+	for i := range out {
+		sendEarlier(out[:i+1])
+	}
+	return out, nil
+}
+
+// recording reads a scenario of the recordings.
+func recording(name string) ([]step, error) {
+	dir := filepath.Join(trafficDir, name)
 	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
 	if err != nil {
 		return nil, err

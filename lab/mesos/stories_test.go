@@ -1,17 +1,17 @@
 package mesos
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
 	"github.com/gogo/protobuf/proto"
 	api "github.com/mesos/mesos-go/api/v1/lib"
 	"github.com/mesos/mesos-go/api/v1/lib/scheduler"
-	"strconv"
-
-	"errors"
-	"io"
-	"net/http"
-	"strings"
-	"time"
 )
 
 // helloServer is the recording's web server at 127.0.0.1:8999, and nobody elsewhere.

@@ -1,6 +1,7 @@
 package mesos
 
 import (
+	"slices"
 	"time"
 
 	api "github.com/mesos/mesos-go/api/v1/lib"
@@ -115,5 +116,70 @@ func (a *Agent) forget(which func(*updateStream) bool) {
 			}
 			delete(a.updates, key)
 		}
+	}
+}
+
+// taskDone is the acknowledgement of a task's terminal status.
+func (a *Agent) taskDone(framework, taskID string) {
+	t := a.taskOf(framework, taskID)
+	if t == nil {
+		return
+	}
+	delete(t.executor.tasks, taskID)
+	if e := t.executor; e.state == executorTerminated && len(e.tasks) == 0 {
+		e.remove()
+	}
+}
+
+// statusUpdate takes a status, of an executor or of the agent itself, and says whether its executor is known: only then is an
+// executor told that its status is safe. (Slave::statusUpdate)
+func (a *Agent) statusUpdate(h *hosted, status *api.TaskStatus) (known bool) {
+	if h.terminating {
+		return false
+	}
+	if state := status.GetState(); a.draining != nil && (state == api.TASK_KILLED || state == api.TASK_KILLING) {
+		status.Reason = api.REASON_AGENT_DRAINING.Enum()
+		if a.draining.GetMarkGone() && hasCapability(h.info, api.FrameworkInfo_Capability_PARTITION_AWARE) {
+			status.State = api.TASK_GONE_BY_OPERATOR.Enum()
+		}
+	}
+	t := a.taskOf(h.info.ID.Value, status.TaskID.Value)
+	if t == nil { // never launched, or ended and acknowledged: passed on as it is (03/090-093)
+		a.enqueue(h.info.ID.Value, status, status.GetState())
+		return false
+	}
+	if terminal(t.state) {
+		return true
+	}
+	if !t.queued && t.executor.state != executorTerminated {
+		t.executor.describe(status)
+	}
+	t.queued = false
+	t.state = status.GetState()
+	if n := len(t.statuses); n > 0 && t.statuses[n-1].GetState() == t.state {
+		t.statuses = t.statuses[:n-1]
+	}
+	kept := *status
+	kept.Data = nil
+	t.statuses = append(slices.Clip(t.statuses), kept)
+	a.enqueue(h.info.ID.Value, status, t.state)
+	return true
+}
+
+// describe adds the container to a status.
+func (e *executor) describe(status *api.TaskStatus) {
+	if status.ContainerStatus == nil {
+		status.ContainerStatus = &api.ContainerStatus{}
+	}
+	c := status.ContainerStatus
+	if c.ContainerID == nil {
+		c.ContainerID = &api.ContainerID{Value: e.container}
+	}
+	if e.pid != 0 {
+		c.ExecutorPID = &e.pid
+	}
+	if len(c.NetworkInfos) == 0 {
+		host, _ := hostPort(e.agent.addr)
+		c.NetworkInfos = []api.NetworkInfo{{IPAddresses: []api.NetworkInfo_IPAddress{{IPAddress: &host}}}}
 	}
 }
