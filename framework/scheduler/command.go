@@ -69,12 +69,13 @@ func (c *Core) commandPlan(p *plan.Plan, verb Verb, phase, step string) (plan.Re
 		c.consent(p)
 		return result, err
 	case Stop:
-		if _, err := p.Interrupt(""); err != nil {
+		stopped, err := p.Interrupt("")
+		if err != nil {
 			return plan.Done, err
 		}
-		result, err := c.restart(p, "", "")
+		restarted, err := c.restart(p, "", "")
 		p.Interrupt("") // stopped: PENDING and not going on
-		return result, err
+		return min(stopped, restarted), err // Done if either did something
 	}
 	return plan.Done, fault.New(fault.Invalid, "plan "+p.Name, string(verb), "it is no command of plans")
 }
