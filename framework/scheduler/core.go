@@ -210,7 +210,6 @@ func (c *Core) agentSeen(a Agent) {
 		if n.offer != nil && n.offer.AgentID.Value != a.ID {
 			c.spare, n.offer = append(c.spare, n.offer), nil
 		}
-		n.declined = false
 		if n.Task != nil {
 			n.reconcileAt = c.now
 		}

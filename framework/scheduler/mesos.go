@@ -92,8 +92,14 @@ func (c *Core) dropOffers() {
 
 // onOffer keeps one offer of a node that will need it, and gives the others back.
 func (c *Core) onOffer(o *mesos.Offer) {
-	c.agentSeen(agentOfOffer(o))
 	n := c.nodes[o.Hostname]
+	if n != nil && n.Agent.ID != o.AgentID.Value && c.agentsKnown && c.agentsErr == nil {
+		// The list of agents, which comes on a stream of its own, knows another one there: which of the two is old, it will tell.
+		c.spare, n.declined = append(c.spare, o), true
+		return
+	}
+	c.agentSeen(agentOfOffer(o))
+	n = c.nodes[o.Hostname]
 	if n == nil {
 		c.spare = append(c.spare, o)
 		return

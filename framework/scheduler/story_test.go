@@ -23,6 +23,13 @@ var mesosStories = map[string]func(w *world, words []string) string{
 		w.offer()
 		return ""
 	},
+	// stale-offer NAME: of the agent that was there first, late on its stream.
+	"stale-offer": func(w *world, words []string) string {
+		w.event(&mesosscheduler.Event{Type: mesosscheduler.Event_OFFERS, Offers: &mesosscheduler.Event_Offers{Offers: []mesos.Offer{{
+			ID: mesos.OfferID{Value: "O-stale"}, AgentID: mesos.AgentID{Value: strings.TrimSuffix(w.hosts[words[0]].agent.ID, "-rebooted")},
+			Hostname: words[0], Resources: mesos.Resources{scalar("cpus", 4), scalar("mem", 8192)}}}}})
+		return ""
+	},
 	// agent-forgotten NAME: a new master without a registry does not know it; its executor runs on.
 	"agent-forgotten": func(w *world, words []string) string {
 		h := w.hosts[words[0]]

@@ -59,6 +59,9 @@ func Of(seed uint64) Script {
 		}
 		s.Events = append(s.Events, Event{at, kindOf(w.roll("kind")), w.roll("arg")})
 	}
+	if s.Pools == 2 { // one agent less, and a pool has too few to be one: nothing could mend that
+		s = s.Without("agent-attributes")
+	}
 	return s
 }
 
