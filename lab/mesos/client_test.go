@@ -96,7 +96,7 @@ func (tr tree) text(keys ...any) string {
 
 // client is a scheduler by hand.
 type client struct {
-	t      *testing.T
+	t      testing.TB
 	net    network
 	addr   string
 	id     string
@@ -106,7 +106,7 @@ type client struct {
 
 const plain = `{"user":"root","name":"fw","role":"scaleio","checkpoint":true,"failover_timeout":600}`
 
-func subscribe(t *testing.T, n network, addr, info string) *client {
+func subscribe(t testing.TB, n network, addr, info string) *client {
 	t.Helper()
 	c := &client{t: t, net: n, addr: addr}
 	c.resubscribe(info)

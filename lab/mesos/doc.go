@@ -23,7 +23,7 @@
 // it names; only subscribing, REVIVE, reconciliation and the GET calls look at every agent.
 //
 // Master owns: per listener, connection and busy stream the goroutines of internal/libprocess; per executor one that launches and
-// then waits for it; timers. Close ends them all and waits.
+// then waits for it; one per health check while it runs; timers. Close ends them all and waits.
 //
 // # What may be added here, and what not
 //

@@ -159,6 +159,7 @@ func (e *executor) dropUnknown(known []api.TaskInfo) {
 		if t.state != api.TASK_STAGING || t.queued || slices.ContainsFunc(known, func(k api.TaskInfo) bool { return k.TaskID.Value == t.id() }) {
 			continue
 		}
-		e.agent.statusUpdate(e.framework, e.agent.status(t.id(), e.id(), lostState(e.framework.info), api.REASON_AGENT_RESTARTED, "Task launched during agent restart"))
+		status := e.agent.status(t.id(), e.id(), lostState(e.framework.info), api.REASON_AGENT_RESTARTED, "Task launched during agent restart")
+		e.agent.statusUpdate(e.framework, status)
 	}
 }

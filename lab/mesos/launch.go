@@ -18,17 +18,10 @@ import (
 // exited makes a wait(2) status of an exit code.
 func exited(code int) int { return code << 8 }
 
-// launchExecutor makes the sandbox and starts an executor's process in a goroutine of its own. (Slave::launchExecutor)
+// launchExecutor starts an executor in a goroutine of its own. (Slave::launchExecutor)
 func (a *Agent) launchExecutor(e *executor) {
 	m := a.master
 	e.sandbox = filepath.Join(a.cfg.WorkDir, "slaves", a.id(), "frameworks", e.frameworkID(), "executors", e.id(), "runs", e.container)
-	if err := a.makeSandbox(e); err != nil {
-		for _, t := range sorted(e.tasks) {
-			e.drop(t, fmt.Sprintf("Failed to create executor directory '%s': %v", e.sandbox, err))
-		}
-		e.state = executorTerminated
-		return
-	}
 	ctx, cancel := context.WithCancel(context.Background())
 	e.cancel = cancel
 	if !e.command {
@@ -42,13 +35,28 @@ func (a *Agent) launchExecutor(e *executor) {
 }
 
 // makeSandbox makes the directory and looks the user up, whom a real agent would give it to.
-func (a *Agent) makeSandbox(e *executor) error {
-	if name := e.user(); name != "" {
-		if _, err := user.Lookup(name); err != nil {
-			return fmt.Errorf("Failed to chown directory to '%s': No such user '%s'", name, name)
+func (l *Launch) makeSandbox() error {
+	if l.User != "" {
+		if _, err := user.Lookup(l.User); err != nil {
+			return fmt.Errorf("Failed to chown directory to '%s': No such user '%s'", l.User, l.User)
 		}
 	}
-	return os.MkdirAll(e.sandbox, 0o755)
+	return os.MkdirAll(l.Sandbox, 0o755)
+}
+
+// homeless is the end of an executor that has no sandbox.
+func (e *executor) homeless(err error) {
+	if e.killed || e.abandoned || e.agent.master.closed {
+		e.ended(9)
+		return
+	}
+	if e.timer != nil {
+		e.timer.Stop()
+	}
+	for _, t := range sorted(e.tasks) {
+		e.drop(t, fmt.Sprintf("Failed to create executor directory '%s': %v", e.sandbox, err))
+	}
+	e.state = executorTerminated
 }
 
 func (e *executor) user() string {
@@ -130,9 +138,15 @@ func (e *executor) environment() []string {
 	return env
 }
 
-// start fetches, launches and waits. It runs without the lock and takes it for each step.
+// start makes the sandbox, fetches, launches and waits. It runs without the lock and takes it for each step.
 func (e *executor) start(ctx context.Context, l Launch) {
 	m := e.agent.master
+	if err := l.makeSandbox(); err != nil {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		e.homeless(err)
+		return
+	}
 	if d := m.cfg.LaunchDelay; d > 0 {
 		wait := time.NewTimer(d)
 		select {

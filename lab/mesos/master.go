@@ -73,7 +73,8 @@ type front struct {
 
 // NewMaster makes a cluster without agents. Nothing listens until Serve, ServeHTTP or Handler is used.
 func NewMaster(cfg Config) *Master {
-	m := &Master{cfg: cfg.withDefaults(), done: make(chan struct{}), registry: map[string]*api.AgentInfo{}, gone: map[string]time.Time{}, weights: map[string]float64{}}
+	m := &Master{cfg: cfg.withDefaults(), done: make(chan struct{}), registry: map[string]*api.AgentInfo{}, gone: map[string]time.Time{},
+		weights: map[string]float64{}}
 	m.stats.reset()
 	m.fetched = newCache()
 	m.begin(m.cfg.MasterID)

@@ -158,10 +158,12 @@ func (s *slave) page(full bool) object {
 		out = append(out, member{"reregistered_time", seconds(s.reregistered)})
 	}
 	out = append(out, object{{"resources", amounts(s.total)}, {"used_resources", amounts(s.used)}, {"offered_resources", amounts(s.offered)},
-		{"reserved_resources", byRole(roles, func(b bag) any { return amounts(b) })}, {"unreserved_resources", amounts(roles["*"])}, {"active", s.connected && !m.deactivated[s.id()]},
+		{"reserved_resources", byRole(roles, func(b bag) any { return amounts(b) })}, {"unreserved_resources", amounts(roles["*"])},
+		{"active", s.connected && !m.deactivated[s.id()]},
 		{"deactivated", m.deactivated[s.id()]}, {"version", version}, {"capabilities", capabilityNames()}}...)
 	if full {
-		out = append(out, object{{"reserved_resources_full", byRole(roles, func(b bag) any { return messages(b) })}, {"unreserved_resources_full", messages(roles["*"])},
+		out = append(out, object{{"reserved_resources_full", byRole(roles, func(b bag) any { return messages(b) })},
+			{"unreserved_resources_full", messages(roles["*"])},
 			{"used_resources_full", messages(s.used)}, {"offered_resources_full", messages(s.onOffer())}}...)
 	}
 	return out
