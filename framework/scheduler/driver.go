@@ -175,6 +175,9 @@ func (d *Driver) loop(ctx context.Context) error {
 		if done != nil {
 			close(done)
 		}
+		if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
+			return nil // told to stop in the middle of a commit: nothing of it was sent, the next start goes on from the store
+		}
 		if err != nil {
 			return err
 		}
