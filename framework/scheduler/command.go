@@ -74,7 +74,7 @@ func (c *Core) commandPlan(p *plan.Plan, verb Verb, phase, step string) (plan.Re
 			return plan.Done, err
 		}
 		restarted, err := c.restart(p, "", "")
-		p.Interrupt("") // stopped: PENDING and not going on
+		p.Interrupt("")                     // stopped: PENDING and not going on
 		return min(stopped, restarted), err // Done if either did something
 	}
 	return plan.Done, fault.New(fault.Invalid, "plan "+p.Name, string(verb), "it is no command of plans")
